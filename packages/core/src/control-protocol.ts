@@ -1,0 +1,88 @@
+/**
+ * What scheduler and server may ask of the gateway, with the control token as `Authorization: Bearer`:
+ *
+ *   GET  /control/v1/merge-requests/:forge/:projectId/:iid          MergeRequest
+ *   PUT  /control/v1/merge-requests/:forge/:projectId/:iid/state    StateRequest → StateWritten
+ *   GET  /control/v1/members/:forge/:projectId/:userId              Member
+ *   POST /control/v1/runs                                           RunRequest → RunGrant
+ *   GET  /control/v1/runs/:runId                                    RunView
+ *   GET  /control/v1/runs/:runId/progress?after=N                   ProgressPage
+ *   POST /control/v1/runs/:runId/revoke                             → 204
+ *   POST /control/v1/runs/:runId/publish                            Publication
+ *
+ * Every call may be repeated: it has the effect of one. Errors are a `WireError`.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { FailedResult, ReviewResult } from './agent-result.ts';
+import { DiffRefs, MergeRequestRef, Role } from './merge-request.ts';
+import { ProgressEntry } from './progress.ts';
+import { ReviewState } from './publication.ts';
+import { TaskId, Trigger } from './task.ts';
+import { RunUsage } from './usage.ts';
+
+/** One attempt at one task, named after both: `<hash of the task>-<launch>`. */
+export const RunId = z.string().regex(/^[0-9a-f]{16}-[1-9]\d*$/);
+export type RunId = z.infer<typeof RunId>;
+
+/** The name of a run; every process computes the same one. */
+export function runIdOf(taskId: TaskId, launch: number): RunId {
+  return `${createHash('sha256').update(taskId).digest('hex').slice(0, 16)}-${String(launch)}`;
+}
+
+/** A user's standing in a project, as the forge tells it now. `isSelf`: it is our own bot. */
+export const Member = z.strictObject({ v: z.literal(1), role: Role, isSelf: z.boolean(), isBot: z.boolean() });
+export type Member = z.infer<typeof Member>;
+
+/** Asks to begin launch `launch` of a task. An older launch of the same task loses its token. */
+export const RunRequest = z.strictObject({
+  v: z.literal(1),
+  taskId: TaskId,
+  launch: z.int().min(1),
+  subject: MergeRequestRef,
+  diffRefs: DiffRefs,
+  trigger: Trigger,
+});
+export type RunRequest = z.infer<typeof RunRequest>;
+
+/** The gateway's answer: go, or why not. Only the gateway reads the repository's own wishes and its diff. */
+export const RunGrant = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('granted'),
+    runId: RunId,
+    /** The agent's only credential: opaque, for this run only, revocable at once. */
+    token: z.string().min(32),
+    deadlineSeconds: z.int().positive(),
+  }),
+  z.strictObject({
+    kind: z.literal('skip'),
+    why: z.enum(['switched-off-by-repository', 'draft', 'label', 'nothing-to-review', 'bad-repository-config']),
+    detail: z.string().max(500),
+  }),
+  z.strictObject({ kind: z.literal('over-budget'), why: z.string().max(500) }),
+]);
+export type RunGrant = z.infer<typeof RunGrant>;
+
+/** What is known of a run. `result` is null until its agent handed one in. */
+export const RunView = z.strictObject({
+  v: z.literal(1),
+  runId: RunId,
+  taskId: TaskId,
+  launch: z.int().min(1),
+  isRevoked: z.boolean(),
+  result: z.discriminatedUnion('kind', [ReviewResult, FailedResult]).nullable(),
+  usage: RunUsage,
+});
+export type RunView = z.infer<typeof RunView>;
+
+/** Progress after a sequence number, oldest first. */
+export const ProgressPage = z.strictObject({ v: z.literal(1), entries: z.array(ProgressEntry) });
+export type ProgressPage = z.infer<typeof ProgressPage>;
+
+/** Whether the summary note was changed: `absent` when there was none and the state is not worth a new one. */
+export const StateWritten = z.strictObject({ v: z.literal(1), kind: z.enum(['written', 'unchanged', 'absent']) });
+export type StateWritten = z.infer<typeof StateWritten>;
+
+/** A state to show. `createNote` false: only a note that is already there is edited. */
+export const StateRequest = z.strictObject({ v: z.literal(1), state: ReviewState, createNote: z.boolean() });
+export type StateRequest = z.infer<typeof StateRequest>;

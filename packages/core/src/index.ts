@@ -1,0 +1,60 @@
+export { unreachable } from './unreachable.ts';
+export { systemClock, type Clock } from './clock.ts';
+export {
+  BlockedError,
+  ConfigError,
+  DrydockError,
+  StaleError,
+  TerminalError,
+  ToolError,
+  TransientError,
+  type ErrorCode,
+} from './errors.ts';
+export { nextDelayMs, type RetryPolicy } from './retry.ts';
+export { Secret, SecretList, SecretText } from './secret.ts';
+export { environmentName, readConfig } from './env.ts';
+export { pinoLog, silentLog, type Log, type LogFacts } from './log.ts';
+export { parseCommand } from './command.ts';
+export {
+  DiffRefs,
+  ForgeId,
+  ForgeUser,
+  MergeRequest,
+  MergeRequestRef,
+  NumericId,
+  ReviewedState,
+  Role,
+  Sha,
+  hasRole,
+} from './merge-request.ts';
+export {
+  Command,
+  TaskId,
+  TaskKind,
+  TaskOutcome,
+  TaskRequest,
+  TaskState,
+  Trigger,
+  priorityOf,
+  taskIdOf,
+} from './task.ts';
+export { Category, Finding, RepoPath, Severity, Side, compareSeverity } from './finding.ts';
+export { codeHash, containsCode, findingIdentity, normaliseCode, type FindingPlace } from './finding-identity.ts';
+export { RepositoryConfig, ReviewPolicy, Verdict, narrowPolicy, verdictOf } from './policy.ts';
+export { RunUsage, TokenUsage, addUsage, noUsage, totalTokens } from './usage.ts';
+export { AgentResult, FailedResult, NotRead, ReviewResult } from './agent-result.ts';
+export { ProgressEntry, ProgressEvent, ProgressReport } from './progress.ts';
+export { EarlierFinding, Guideline, ResultStored, TaskContext, agentRoutes } from './agent-protocol.ts';
+export { Publication, PublishedComment, ReviewState } from './publication.ts';
+export {
+  Member,
+  ProgressPage,
+  RunGrant,
+  RunId,
+  RunRequest,
+  RunView,
+  StateRequest,
+  StateWritten,
+  runIdOf,
+} from './control-protocol.ts';
+export { WireError, fromWireError, toWireError } from './wire-error.ts';
