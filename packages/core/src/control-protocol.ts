@@ -70,6 +70,8 @@ export const RunView = z.strictObject({
   taskId: TaskId,
   launch: z.int().min(1),
   isRevoked: z.boolean(),
+  /** Its review stands on the merge request, whole. */
+  isPublished: z.boolean(),
   result: z.discriminatedUnion('kind', [ReviewResult, FailedResult]).nullable(),
   usage: RunUsage,
 });

@@ -54,6 +54,8 @@ export const MergeRequest = z.strictObject({
   state: z.enum(['opened', 'closed', 'merged', 'locked']),
   isDraft: z.boolean(),
   labels: z.array(z.string()),
+  /** Our own bot is among its reviewers. */
+  isReviewRequested: z.boolean(),
   author: ForgeUser,
   /** The author's role in the target project; asked only when the source is a fork, else null. */
   authorRole: Role.nullable(),
