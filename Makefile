@@ -1,0 +1,45 @@
+# One entry to everything. The scripts behind it run on the Node 24 in node_modules, whatever the machine has.
+.POSIX:
+.SUFFIXES:
+.PHONY: help demo dev check fix test test-fast test-live bench bootstrap bootstrap-tests clean
+
+ARGS =
+BENCH =
+# The tools in node_modules/.bin start with `env node`: theirs must come first, and ours is the one they find.
+WITH_NODE_24 = PATH="$$PWD/node_modules/.bin:$$PATH"
+
+help: ## Lists these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: bootstrap ## Shows a review from webhook to comments, nothing to set up; ARGS="--json" for one object
+	@$(WITH_NODE_24) exec node packages/cli/bin/drydock.js demo $(ARGS)
+
+dev: bootstrap ## Runs Drydock on this machine against the GitLab of your .env
+	@$(WITH_NODE_24) exec node --env-file-if-exists=.env packages/cli/bin/drydock.js dev $(ARGS)
+
+check: bootstrap ## Formats, types, lint, layers, unused code, generated files; ARGS="lint types" for some
+	@$(WITH_NODE_24) exec node scripts/check.ts $(ARGS)
+
+fix: bootstrap ## Mends what a machine can: format, lint, generated files
+	@$(WITH_NODE_24); export PATH; node scripts/generate.ts; eslint --fix .; prettier --write --log-level warn .
+
+test: bootstrap-tests ## Runs all tests but the live ones; ARGS="packages/queue" for some
+	@$(WITH_NODE_24) exec node scripts/test.ts all $(ARGS)
+
+test-fast: bootstrap ## Runs the tests that need no server, in under a minute
+	@$(WITH_NODE_24) exec node scripts/test.ts fast $(ARGS)
+
+test-live: bootstrap ## Runs the tests against your own GitLab and model key (docs say how)
+	@$(WITH_NODE_24) exec node --env-file-if-exists=.env scripts/test.ts live $(ARGS)
+
+bench: bootstrap-tests ## Measures and prints a table; BENCH=ingest for those whose name begins so
+	@$(WITH_NODE_24) exec node bench/run.ts $(BENCH)
+
+bootstrap: ## Installs the locked dependencies, if they changed
+	@sh scripts/bootstrap.sh
+
+bootstrap-tests:
+	@sh scripts/bootstrap.sh --redis
+
+clean: ## Removes what can be made again: dependencies, caches, results
+	rm -rf node_modules packages/*/node_modules packages/*/dist coverage .cache bench/results.json

@@ -1,0 +1,28 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { format } from 'prettier';
+import { configReference } from './generate/config-reference.ts';
+import { root } from './run-command.ts';
+
+/** Every file that is made from the sources, by its path; `make check` fails when one on disk differs. */
+const generated: Readonly<Record<string, () => Promise<string>>> = {
+  'docs/reference/config.md': () => configReference(root),
+};
+
+const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+
+for (const [path, make] of Object.entries(generated)) {
+  const file = join(root, path);
+  const wanted = await format(await make(), { filepath: file, printWidth: 120 });
+  const found = await readFile(file, 'utf8').catch(() => null);
+  if (found === wanted) continue;
+  if (values.check) {
+    process.stdout.write(`${path} is not what its sources say: make fix, and commit it.\n`);
+    process.exitCode = 1;
+    continue;
+  }
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, wanted);
+  process.stdout.write(`wrote ${path}\n`);
+}
