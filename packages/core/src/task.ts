@@ -58,7 +58,14 @@ export function priorityOf(trigger: Trigger): number {
       return 30;
     case 'swept':
       return 10;
-    default:
+    case 'opened':
+    case 'reopened':
+    case 'pushed':
+    case 'ready':
+    case 'labeled':
+    case 'retargeted':
+    case 'review-requested':
+    case 'closed':
       return 20;
   }
 }

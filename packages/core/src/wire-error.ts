@@ -27,7 +27,9 @@ export function toWireError(error: unknown): { readonly status: number; readonly
       return wire(424, 'blocked');
     case 'stale':
       return wire(410, 'stale');
-    default:
+    case 'terminal':
+    case 'tool':
+    case 'config':
       return wire(422, 'terminal');
   }
 }

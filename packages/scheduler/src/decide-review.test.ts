@@ -1,0 +1,248 @@
+import { describe, expect, it } from '@jest/globals';
+import { ReviewPolicy, type Member, type MergeRequest, type Trigger } from '@drydock/core';
+import fc from 'fast-check';
+import { decideReview, type ReviewFacts } from './decide-review.ts';
+
+const head = 'a'.repeat(40);
+const olderHead = 'b'.repeat(40);
+const base = 'c'.repeat(40);
+const policy = ReviewPolicy.parse({});
+const refs = { baseSha: base, startSha: base, headSha: head };
+const done = { headSha: head, baseSha: base, state: 'done' } as const;
+
+function aMergeRequest(changes: Partial<MergeRequest> = {}): MergeRequest {
+  return {
+    v: 1,
+    ref: { forge: 'gitlab', projectId: '42', iid: 7 },
+    projectPath: 'shop/orders',
+    webUrl: 'https://gitlab.example/shop/orders/-/merge_requests/7',
+    title: 'Add invoices',
+    description: '',
+    state: 'opened',
+    isDraft: false,
+    labels: [],
+    isReviewRequested: false,
+    author: { id: '3', username: 'ada', isBot: false },
+    authorRole: null,
+    sourceBranch: 'invoices',
+    targetBranch: 'main',
+    isFromFork: false,
+    headSha: head,
+    diffRefs: refs,
+    reviewed: null,
+    ...changes,
+  };
+}
+
+function decide(changes: Partial<ReviewFacts> = {}) {
+  const facts: ReviewFacts = {
+    trigger: 'pushed',
+    command: null,
+    commander: null,
+    mergeRequest: aMergeRequest(),
+    policy,
+    ageMs: 0,
+    ...changes,
+  };
+  return decideReview(facts);
+}
+
+const aMember = (changes: Partial<Member> = {}): Member => ({
+  v: 1,
+  role: 'developer',
+  isSelf: false,
+  isBot: false,
+  ...changes,
+});
+const command = { verb: 'review', noteId: '11', userId: '3' } as const;
+
+describe('decideReview', () => {
+  it.each<[string, Partial<ReviewFacts>, string, string]>([
+    ['a new merge request', { trigger: 'opened' }, 'run', 'first-review'],
+    ['a new head', { mergeRequest: aMergeRequest({ reviewed: { ...done, headSha: olderHead } }) }, 'run', 'new-head'],
+    [
+      'a reviewed head, whatever woke us',
+      { mergeRequest: aMergeRequest({ reviewed: done }) },
+      'skip',
+      'head-already-reviewed',
+    ],
+    [
+      'a reopened one with a reviewed head',
+      { trigger: 'reopened', mergeRequest: aMergeRequest({ reviewed: done }) },
+      'skip',
+      'head-already-reviewed',
+    ],
+    [
+      'a review that ended half-way before',
+      { mergeRequest: aMergeRequest({ reviewed: { ...done, state: 'failed' } }) },
+      'run',
+      'not-finished-before',
+    ],
+    ['a closed one', { mergeRequest: aMergeRequest({ state: 'closed' }) }, 'skip', 'closed'],
+    ['a merged one', { mergeRequest: aMergeRequest({ state: 'merged' }) }, 'skip', 'closed'],
+    ['a draft', { mergeRequest: aMergeRequest({ isDraft: true }) }, 'skip', 'draft'],
+    [
+      'a draft with the trigger label',
+      { mergeRequest: aMergeRequest({ isDraft: true, labels: ['drydock:review'] }) },
+      'run',
+      'first-review',
+    ],
+    [
+      'a draft under a policy that reviews drafts',
+      { mergeRequest: aMergeRequest({ isDraft: true }), policy: { ...policy, drafts: 'review' } },
+      'run',
+      'first-review',
+    ],
+    ['a label that says no', { mergeRequest: aMergeRequest({ labels: ['drydock:skip'] }) }, 'skip', 'label'],
+    [
+      'both labels: no wins',
+      { mergeRequest: aMergeRequest({ labels: ['drydock:review', 'drydock:skip'] }) },
+      'skip',
+      'label',
+    ],
+    [
+      'a bot author',
+      { mergeRequest: aMergeRequest({ author: { id: '9', username: 'renovate', isBot: true } }) },
+      'skip',
+      'bot-author',
+    ],
+    [
+      'a bot author on the list',
+      {
+        mergeRequest: aMergeRequest({ author: { id: '9', username: 'renovate', isBot: true } }),
+        policy: { ...policy, botAuthors: ['renovate'] },
+      },
+      'run',
+      'first-review',
+    ],
+    ['a fork of a stranger', { mergeRequest: aMergeRequest({ isFromFork: true, authorRole: 'none' }) }, 'skip', 'fork'],
+    [
+      'a fork of a member',
+      { mergeRequest: aMergeRequest({ isFromFork: true, authorRole: 'developer' }) },
+      'run',
+      'first-review',
+    ],
+    ['no commits', { mergeRequest: aMergeRequest({ headSha: null, diffRefs: null }) }, 'skip', 'no-commits'],
+    ['a policy that is off', { policy: { ...policy, enabled: false } }, 'skip', 'switched-off'],
+    [
+      'a moved base',
+      { trigger: 'retargeted', mergeRequest: aMergeRequest({ reviewed: { ...done, baseSha: olderHead } }) },
+      'run',
+      'base-moved',
+    ],
+    [
+      'a retargeting that left the base',
+      { trigger: 'retargeted', mergeRequest: aMergeRequest({ reviewed: done }) },
+      'skip',
+      'head-already-reviewed',
+    ],
+    [
+      'a command of a developer on a reviewed draft',
+      {
+        trigger: 'commanded',
+        command,
+        commander: aMember(),
+        mergeRequest: aMergeRequest({ isDraft: true, reviewed: done }),
+      },
+      'run',
+      'commanded',
+    ],
+    [
+      'a command on a closed one',
+      { trigger: 'commanded', command, commander: aMember(), mergeRequest: aMergeRequest({ state: 'closed' }) },
+      'skip',
+      'closed',
+    ],
+    [
+      'a command of a reporter',
+      {
+        trigger: 'commanded',
+        command,
+        commander: aMember({ role: 'reporter' }),
+        mergeRequest: aMergeRequest({ reviewed: done }),
+      },
+      'skip',
+      'command-not-allowed',
+    ],
+    [
+      'a command of our own bot',
+      {
+        trigger: 'commanded',
+        command,
+        commander: aMember({ role: 'owner', isSelf: true }),
+        mergeRequest: aMergeRequest({ reviewed: done }),
+      },
+      'skip',
+      'command-not-allowed',
+    ],
+    [
+      'a command of a stranger that swallowed a push',
+      { trigger: 'commanded', command, commander: aMember({ role: 'none' }) },
+      'run',
+      'first-review',
+    ],
+    [
+      'our bot asked as reviewer',
+      { trigger: 'review-requested', mergeRequest: aMergeRequest({ isReviewRequested: true, reviewed: done }) },
+      'run',
+      'review-requested',
+    ],
+    [
+      'somebody else asked as reviewer',
+      { trigger: 'review-requested', mergeRequest: aMergeRequest({ reviewed: done }) },
+      'skip',
+      'head-already-reviewed',
+    ],
+    ['a diff that is not prepared', { mergeRequest: aMergeRequest({ diffRefs: null }) }, 'wait', 'diff-not-prepared'],
+    [
+      'a diff of the head before',
+      { mergeRequest: aMergeRequest({ diffRefs: { ...refs, headSha: olderHead } }) },
+      'wait',
+      'diff-not-prepared',
+    ],
+    [
+      'a diff that never comes',
+      { mergeRequest: aMergeRequest({ diffRefs: null }), ageMs: 3_600_000 },
+      'skip',
+      'diff-never-prepared',
+    ],
+  ])('decides about %s', (_name, facts, kind, reason) => {
+    const decision = decide(facts);
+
+    expect([decision.kind, decision.reason]).toEqual([kind, reason]);
+  });
+
+  it('waits longer the longer the forge needs', () => {
+    const mergeRequest = aMergeRequest({ diffRefs: null });
+    const delays = [0, 1000, 4000, 60_000].map((ageMs) => decide({ mergeRequest, ageMs }));
+
+    expect(delays.map((decision) => (decision.kind === 'wait' ? decision.delayMs : null))).toEqual([
+      1000, 1000, 4000, 30_000,
+    ]);
+  });
+
+  it('never runs on a diff of another head, whoever asks', () => {
+    const triggers: readonly Trigger[] = [
+      'opened',
+      'pushed',
+      'commanded',
+      'manual',
+      'review-requested',
+      'swept',
+      'retargeted',
+    ];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...triggers),
+        fc.boolean(),
+        fc.constantFrom(null, refs, { ...refs, headSha: olderHead }),
+        fc.nat(10_000_000),
+        (trigger, isReviewRequested, diffRefs, ageMs) => {
+          const decision = decide({ trigger, ageMs, mergeRequest: aMergeRequest({ isReviewRequested, diffRefs }) });
+
+          expect(decision.kind === 'run').toBe(diffRefs === refs);
+        },
+      ),
+    );
+  });
+});

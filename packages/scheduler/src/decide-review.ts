@@ -1,0 +1,132 @@
+/**
+ * Decides what to do about a merge request from what is true now. The event that woke us only counts where a person
+ * asked for a review; else the state of the merge request does, so lost, late and repeated events do no harm.
+ *
+ * | what is true                                            | decision                      |
+ * | ------------------------------------------------------- | ----------------------------- |
+ * | closed, merged, locked                                  | skip `closed`                 |
+ * | switched off by policy; no commits                      | skip                          |
+ * | a person with the role asked (comment, reviewer, CLI)   | run, whatever follows         |
+ * | a label that says no                                    | skip `label`                  |
+ * | a label that asks                                       | draft, bot and fork do not count |
+ * | draft; author is a bot; fork of a stranger              | skip                          |
+ * | this head was reviewed and its base did not move        | skip `head-already-reviewed`  |
+ * | anything else                                           | run                           |
+ *
+ * A run waits while the forge has not prepared the diff of the newest head.
+ */
+import { hasRole, type Command, type Member, type MergeRequest, type ReviewPolicy, type Trigger } from '@drydock/core';
+
+/** What the decision is made from. */
+export interface ReviewFacts {
+  readonly trigger: Trigger;
+  readonly command: Command | null;
+  /** Who gave the command, as the forge tells it now; null without a command. */
+  readonly commander: Member | null;
+  readonly mergeRequest: MergeRequest;
+  readonly policy: ReviewPolicy;
+  /** How long the task has waited. */
+  readonly ageMs: number;
+}
+
+/** Why a review is run. */
+export type RunReason =
+  'commanded' | 'review-requested' | 'first-review' | 'new-head' | 'base-moved' | 'not-finished-before';
+
+/** Why there is none. */
+export type SkipReason =
+  | 'closed'
+  | 'switched-off'
+  | 'no-commits'
+  | 'label'
+  | 'draft'
+  | 'bot-author'
+  | 'fork'
+  | 'head-already-reviewed'
+  | 'command-not-allowed'
+  | 'diff-never-prepared';
+
+/** `announce`: whether a note that stands already is edited to say so (`edit`), or one is written (`create`). */
+export type Decision =
+  | { readonly kind: 'run'; readonly reason: RunReason }
+  | { readonly kind: 'wait'; readonly reason: 'diff-not-prepared'; readonly delayMs: number }
+  | { readonly kind: 'skip'; readonly reason: SkipReason; readonly announce: 'silent' | 'edit' | 'create' };
+
+const longestDiffDelayMs = 30_000;
+const giveUpOnDiffMs = 30 * 60_000;
+
+/** The decision for one merge request. */
+export function decideReview(facts: ReviewFacts): Decision {
+  const { mergeRequest, policy } = facts;
+  if (mergeRequest.state !== 'opened') return { kind: 'skip', reason: 'closed', announce: 'edit' };
+  if (!policy.enabled) return { kind: 'skip', reason: 'switched-off', announce: 'silent' };
+  if (mergeRequest.headSha === null) return { kind: 'skip', reason: 'no-commits', announce: 'edit' };
+
+  const order = orderOf(facts);
+  if (order !== null) return runOnceDiffed(facts, order);
+
+  const objection = objectionOf(mergeRequest, policy);
+  if (objection !== null) return objection;
+
+  const reason = reasonToRun(facts);
+  if (reason !== null) return runOnceDiffed(facts, reason);
+  return {
+    kind: 'skip',
+    reason: facts.command === null ? 'head-already-reviewed' : 'command-not-allowed',
+    announce: 'silent',
+  };
+}
+
+function orderOf({ trigger, command, commander, mergeRequest, policy }: ReviewFacts): RunReason | null {
+  if (trigger === 'manual') return 'commanded';
+  if (trigger === 'review-requested' && mergeRequest.isReviewRequested) return 'review-requested';
+  if (command === null || commander === null || commander.isSelf) return null;
+  return hasRole(commander.role, policy.commandRole) ? 'commanded' : null;
+}
+
+function objectionOf(mergeRequest: MergeRequest, policy: ReviewPolicy): Decision | null {
+  const isLabeled = (labels: readonly string[]) => mergeRequest.labels.some((label) => labels.includes(label));
+  if (isLabeled(policy.skipLabels)) return { kind: 'skip', reason: 'label', announce: 'edit' };
+  if (isLabeled(policy.triggerLabels)) return null;
+  if (mergeRequest.isDraft && policy.drafts === 'skip') return { kind: 'skip', reason: 'draft', announce: 'edit' };
+  if (mergeRequest.author.isBot && !policy.botAuthors.includes(mergeRequest.author.username)) {
+    return { kind: 'skip', reason: 'bot-author', announce: 'silent' };
+  }
+  if (mergeRequest.isFromFork && !isForkWelcome(mergeRequest, policy))
+    return { kind: 'skip', reason: 'fork', announce: 'edit' };
+  return null;
+}
+
+function isForkWelcome(mergeRequest: MergeRequest, policy: ReviewPolicy): boolean {
+  if (policy.forks !== 'members') return policy.forks === 'review';
+  return mergeRequest.authorRole !== null && hasRole(mergeRequest.authorRole, policy.commandRole);
+}
+
+function reasonToRun({ trigger, mergeRequest }: ReviewFacts): RunReason | null {
+  const { reviewed, headSha, diffRefs } = mergeRequest;
+  if (reviewed === null) return 'first-review';
+  if (reviewed.headSha !== headSha) return 'new-head';
+  if (trigger === 'retargeted' && reviewed.baseSha !== diffRefs?.baseSha) return 'base-moved';
+  return reviewed.state === 'done' || reviewed.state === 'partial' ? null : 'not-finished-before';
+}
+
+/** The forge needs seconds to prepare a new version: ask again after a delay that grows with the wait. */
+function runOnceDiffed({ mergeRequest, ageMs }: ReviewFacts, reason: RunReason): Decision {
+  if (mergeRequest.diffRefs?.headSha === mergeRequest.headSha) return { kind: 'run', reason };
+  if (ageMs > giveUpOnDiffMs) return { kind: 'skip', reason: 'diff-never-prepared', announce: 'create' };
+  return { kind: 'wait', reason: 'diff-not-prepared', delayMs: Math.min(longestDiffDelayMs, Math.max(1000, ageMs)) };
+}
+
+/** A skip in words for the summary note and the CLI. */
+export const skipTexts: Readonly<Record<SkipReason, string>> = {
+  closed: 'the merge request is not open',
+  'switched-off': 'reviews are switched off by policy',
+  'no-commits': 'there are no commits to review',
+  label: 'a label asks for no review',
+  draft: 'it is a draft; mark it as ready, or comment `/drydock review`',
+  'bot-author': 'its author is a bot',
+  fork: 'it comes from a fork of someone who is not a member; a member can comment `/drydock review`',
+  'head-already-reviewed': 'this head was reviewed already',
+  'command-not-allowed': 'the person who asked may not start reviews',
+  'diff-never-prepared': 'the forge did not prepare the diff',
+};

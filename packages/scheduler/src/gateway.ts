@@ -1,0 +1,27 @@
+import type {
+  Member,
+  MergeRequest,
+  MergeRequestRef,
+  Publication,
+  RunGrant,
+  RunId,
+  RunRequest,
+  RunView,
+  StateRequest,
+  StateWritten,
+} from '@drydock/core';
+
+/**
+ * What the scheduler asks of the gateway. Every call may be repeated: it has the effect of one.
+ * Throws the error classes of core; `TransientError` (`gateway.unreachable`) when the gateway does not answer.
+ */
+export interface Gateway {
+  readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<MergeRequest>;
+  readMember(ref: MergeRequestRef, userId: string, signal: AbortSignal): Promise<Member>;
+  writeState(ref: MergeRequestRef, request: StateRequest, signal: AbortSignal): Promise<StateWritten>;
+  startRun(request: RunRequest, signal: AbortSignal): Promise<RunGrant>;
+  /** Null: the gateway knows no such run. */
+  readRun(runId: RunId, signal: AbortSignal): Promise<RunView | null>;
+  revokeRun(runId: RunId, signal: AbortSignal): Promise<void>;
+  publishRun(runId: RunId, signal: AbortSignal): Promise<Publication>;
+}

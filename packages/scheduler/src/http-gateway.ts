@@ -1,0 +1,169 @@
+import {
+  BlockedError,
+  Member,
+  MergeRequest,
+  Publication,
+  RunGrant,
+  RunView,
+  StateWritten,
+  TerminalError,
+  TransientError,
+  WireError,
+  fromWireError,
+  type MergeRequestRef,
+  type Secret,
+} from '@drydock/core';
+import { z } from 'zod';
+import type { Gateway } from './gateway.ts';
+
+/** Where the gateway is and how we prove to it who we are. */
+export interface HttpGatewaySettings {
+  readonly url: string;
+  readonly controlToken: Secret;
+  /** Limit of an ordinary call. */
+  readonly timeoutMs: number;
+  /** Limit of starting a run (the gateway may fetch a repository) and of publishing (many calls to the forge). */
+  readonly longTimeoutMs: number;
+}
+
+interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+}
+
+const maxAnswerBytes = 16 * 1024 * 1024;
+
+/** The gateway over HTTP. It never retries: the queue does. */
+export class HttpGateway implements Gateway {
+  readonly #settings: HttpGatewaySettings;
+
+  constructor(settings: HttpGatewaySettings) {
+    this.#settings = settings;
+  }
+
+  readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<MergeRequest> {
+    return this.#ask(
+      { method: 'GET', path: mergeRequestPath(ref), timeoutMs: this.#settings.timeoutMs },
+      MergeRequest,
+      signal,
+    );
+  }
+
+  readMember(ref: MergeRequestRef, userId: string, signal: AbortSignal): Promise<Member> {
+    const path = `/control/v1/members/${ref.forge}/${ref.projectId}/${encodeURIComponent(userId)}`;
+    return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.timeoutMs }, Member, signal);
+  }
+
+  writeState(ref: MergeRequestRef, body: unknown, signal: AbortSignal): Promise<StateWritten> {
+    const path = `${mergeRequestPath(ref)}/state`;
+    return this.#ask({ method: 'PUT', path, body, timeoutMs: this.#settings.timeoutMs }, StateWritten, signal);
+  }
+
+  startRun(body: unknown, signal: AbortSignal): Promise<RunGrant> {
+    return this.#ask(
+      { method: 'POST', path: '/control/v1/runs', body, timeoutMs: this.#settings.longTimeoutMs },
+      RunGrant,
+      signal,
+    );
+  }
+
+  readRun(runId: string, signal: AbortSignal): Promise<RunView | null> {
+    const call: Call = { method: 'GET', path: `/control/v1/runs/${runId}`, timeoutMs: this.#settings.timeoutMs };
+    return this.#ask(call, RunView, signal).catch((error: unknown) => {
+      if (error instanceof TerminalError && error.code === 'run.unknown') return null;
+      throw error;
+    });
+  }
+
+  async revokeRun(runId: string, signal: AbortSignal): Promise<void> {
+    const call: Call = {
+      method: 'POST',
+      path: `/control/v1/runs/${runId}/revoke`,
+      timeoutMs: this.#settings.timeoutMs,
+    };
+    await this.#ask(call, z.null(), signal);
+  }
+
+  publishRun(runId: string, signal: AbortSignal): Promise<Publication> {
+    const call: Call = {
+      method: 'POST',
+      path: `/control/v1/runs/${runId}/publish`,
+      timeoutMs: this.#settings.longTimeoutMs,
+    };
+    return this.#ask(call, Publication, signal);
+  }
+
+  async #ask<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    const { status, text } = await this.#send(call, signal);
+    if (status === 204) return schema.parse(null);
+    const answer = parseJson(text);
+    if (status === 200) {
+      const parsed = schema.safeParse(answer);
+      if (parsed.success) return parsed.data;
+      throw new TransientError('gateway.bad_answer', 'the gateway gave an answer of another shape', {
+        cause: parsed.error,
+      });
+    }
+    if (status === 401)
+      throw new BlockedError(
+        'gateway.unauthorized',
+        'the gateway refused our control token: is DRYDOCK_CONTROL_TOKEN the same on both sides?',
+      );
+    const error = WireError.safeParse(answer);
+    if (error.success) throw fromWireError(error.data);
+    throw new TransientError('gateway.bad_answer', `the gateway answered ${String(status)}`);
+  }
+
+  async #send(call: Call, signal: AbortSignal): Promise<{ status: number; text: string }> {
+    const limit = AbortSignal.timeout(call.timeoutMs);
+    const headers: Record<string, string> = { authorization: `Bearer ${this.#settings.controlToken.reveal()}` };
+    if (call.body !== undefined) headers['content-type'] = 'application/json';
+    try {
+      const response = await fetch(new URL(call.path, this.#settings.url), {
+        method: call.method,
+        headers,
+        body: call.body === undefined ? null : JSON.stringify(call.body),
+        redirect: 'error',
+        signal: AbortSignal.any([signal, limit]),
+      });
+      return { status: response.status, text: await readCapped(response) };
+    } catch (cause) {
+      if (signal.aborted) throw cause;
+      if (limit.aborted)
+        throw new TransientError('gateway.timeout', `the gateway did not answer within ${String(call.timeoutMs)} ms`, {
+          cause,
+        });
+      if (cause instanceof TransientError) throw cause;
+      throw new TransientError('gateway.unreachable', `the gateway at ${this.#settings.url} cannot be reached`, {
+        cause,
+      });
+    }
+  }
+}
+
+function mergeRequestPath(ref: MergeRequestRef): string {
+  return `/control/v1/merge-requests/${ref.forge}/${ref.projectId}/${String(ref.iid)}`;
+}
+
+async function readCapped(response: Response): Promise<string> {
+  if (response.body === null) return '';
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > maxAnswerBytes)
+      throw new TransientError('gateway.bad_answer', 'the gateway gave an answer that is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,71 @@
+import { TransientError } from '@drydock/core';
+import { runTask, type TaskPorts, type TaskTimes } from './run-task.ts';
+
+/** How the loop leases. */
+export interface LeaseLoopSettings extends TaskTimes {
+  /** Names this scheduler for people. */
+  readonly owner: string;
+  /** Tasks at once, over all schedulers of the queue. */
+  readonly maxRunning: number;
+  /** How often to ask for work when nothing woke us; waking is only a hint. */
+  readonly pollMs: number;
+}
+
+/**
+ * Leases tasks and drives each to its end, until `shutdown` is aborted; then everything in hand is put back.
+ * Rejects on a bug in a task: the process should end, and the leases run out.
+ */
+export async function runLeaseLoop(
+  ports: TaskPorts,
+  settings: LeaseLoopSettings,
+  shutdown: AbortSignal,
+): Promise<void> {
+  const { queue, clock, log, metrics } = ports;
+  const inHand = new Set<Promise<void>>();
+  const failed = new AbortController();
+  const ended = AbortSignal.any([shutdown, failed.signal]);
+  let wake = new AbortController();
+  const wakeUp = () => {
+    wake.abort();
+  };
+  const unsubscribe = queue.onWake(wakeUp);
+
+  async function leaseNext(): Promise<boolean> {
+    if (inHand.size >= settings.maxRunning) return false;
+    try {
+      const task = await queue.lease({
+        owner: settings.owner,
+        ttlMs: settings.leaseTtlMs,
+        maxRunning: settings.maxRunning,
+      });
+      if (task === null) return false;
+      const work = runTask(ports, settings, task, ended).catch((error: unknown) => {
+        failed.abort(error);
+      });
+      inHand.add(work);
+      metrics.running(inHand.size);
+      void work.finally(() => {
+        inHand.delete(work);
+        metrics.running(inHand.size);
+        wakeUp();
+      });
+      return true;
+    } catch (err) {
+      if (!(err instanceof TransientError)) throw err;
+      log.warn({ code: err.code, err }, 'no lease: the queue does not answer');
+      return false;
+    }
+  }
+
+  try {
+    while (!ended.aborted) {
+      if (await leaseNext()) continue;
+      await clock.sleep(settings.pollMs, AbortSignal.any([ended, wake.signal]));
+      wake = new AbortController();
+    }
+  } finally {
+    unsubscribe();
+    await Promise.all(inHand);
+  }
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
