@@ -11,17 +11,17 @@ export interface CommandResult {
   readonly output: string;
 }
 
-/** Runs a tool of node_modules on Node 24, its output kept, or shown as it comes. */
+/** Runs a tool of node_modules on Node 24. Its output is kept, or with `show` goes to the terminal as it comes. */
 export async function runCommand(
   command: string,
   args: readonly string[],
-  show: 'kept' | 'shown' = 'kept',
+  { cwd = root, show = false }: { readonly cwd?: string; readonly show?: boolean } = {},
 ): Promise<CommandResult> {
   const path = [join(root, 'node_modules', '.bin'), process.env['PATH'] ?? ''].join(delimiter);
   const child = spawn(command, args, {
-    cwd: root,
+    cwd,
     env: { ...process.env, PATH: path },
-    stdio: show === 'shown' ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+    stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
   });
   const chunks: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -66,7 +66,7 @@ const node24 = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarn
 const { exitCode } = await runCommand(
   'node',
   [...node24, '--json', `--outputFile=${reportFile}`, ...setArgs, ...jestArgs],
-  'shown',
+  { show: true },
 );
 
 const counts = countsOf(reportFile, exitCode);

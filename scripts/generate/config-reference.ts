@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { environmentName } from '@drydock/core';
@@ -16,6 +18,7 @@ A wrong or missing one ends the process with a message that names every bad sett
 
 /** The page of all settings: one table for each process that has a `config.ts`. */
 export async function configReference(root: string): Promise<string> {
+  nameTheMachine();
   const parts = [intro];
   for (const name of processes) {
     const file = join(root, 'packages', name, 'src', 'config.ts');
@@ -26,9 +29,18 @@ export async function configReference(root: string): Promise<string> {
   return parts.join('\n');
 }
 
+/** A default may be this machine's host name or folder: the page says which, the same wherever it is made. */
+function nameTheMachine(): void {
+  os.hostname = () => '<host name>';
+  os.homedir = () => '<home>';
+  os.tmpdir = () => '<temporary folder>';
+  syncBuiltinESMExports();
+}
+
 /** The one object schema whose name ends in `Config`. */
 function configIn(exported: unknown, file: string): z.ZodObject {
-  const schemas = Object.entries(Object(exported)).flatMap(([name, value]) =>
+  const module: object = typeof exported === 'object' && exported !== null ? exported : {};
+  const schemas = Object.entries(module).flatMap(([name, value]) =>
     name.endsWith('Config') && value instanceof z.ZodObject ? [value] : [],
   );
   const [schema, ...others] = schemas;
@@ -66,14 +78,20 @@ function describeField(key: string, field: z.ZodType): [fallback: string, meanin
 /** What a wrapper wraps; of a transformation the side that reads the variable. */
 function inside(schema: z.ZodType): unknown {
   if (schema instanceof z.ZodPipe) return schema.in instanceof z.ZodTransform ? schema.out : schema.in;
-  if (schema instanceof z.ZodArray) return undefined;
-  if (!('unwrap' in schema) || typeof schema.unwrap !== 'function') return undefined;
-  return schema.unwrap();
+  const isWrapper =
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodReadonly ||
+    schema instanceof z.ZodCatch;
+  return isWrapper ? schema.unwrap() : undefined;
 }
 
 function asCode(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'empty' : `\`${value.map(String).join(',')}\``;
-  return value === '' ? 'empty' : `\`${typeof value === 'object' ? JSON.stringify(value) : String(value)}\``;
+  if (Array.isArray(value)) return asCode(value.map(String).join(','));
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text === '' ? 'empty' : `\`${text}\``;
 }
 
 function escapeCell(text: string): string {
