@@ -1,0 +1,3 @@
+export { describeProblem, parsePolicy } from './parse-policy.ts';
+export { parseRepositoryConfig, type ParsedRepositoryConfig } from './parse-repository-config.ts';
+export type { YamlProblem } from './yaml-document.ts';
