@@ -1,0 +1,9 @@
+export type { ForgeEvent, IgnoredWhy } from './forge-event.ts';
+export { parseGitLabEvent } from './gitlab-webhook.ts';
+export {
+  deliverySecrets,
+  verifyDelivery,
+  type DeliveryHeaders,
+  type DeliverySecrets,
+  type Verified,
+} from './verify-delivery.ts';

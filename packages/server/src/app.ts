@@ -1,0 +1,46 @@
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { Log } from '@drydock/core';
+import { healthRoutes, type HealthPorts } from './routes/health.ts';
+import { createWebhookHandler, type WebhookSettings } from './routes/webhooks.ts';
+import type { Clock } from '@drydock/core';
+
+/** What the app is built from. */
+export interface ServerPorts extends HealthPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The whole HTTP surface of the server. Anything it does not know is 404 with an empty body. */
+export function createServerApp(ports: ServerPorts, settings: WebhookSettings): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+  app.enable('case sensitive routing');
+
+  const receive = createWebhookHandler(ports, settings);
+  app
+    .route('/webhooks/:forge')
+    .post((request: Request<{ forge: string }>, response) => receive(request, response, request.params.forge))
+    .all((_request, response) => {
+      response.status(405).set('allow', 'POST').end();
+    });
+  app.use(healthRoutes(ports));
+  app.use((_request, response) => {
+    response.status(404).end();
+  });
+  // Express knows an error handler by its four parameters.
+  app.use((err: unknown, _request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) {
+      next(err);
+      return;
+    }
+    if (err instanceof URIError) {
+      response.status(400).end();
+      return;
+    }
+    ports.log.error({ err }, 'request failed: a bug');
+    response.status(500).end();
+  });
+  return app;
+}

@@ -1,0 +1,5 @@
+export { projectAllowList } from './allow-list.ts';
+export { createServerApp, type ServerPorts } from './app.ts';
+export { createServerMetrics, type ServerMetrics } from './metrics.ts';
+export { startServer, type ListenSettings, type RunningServer } from './start-server.ts';
+export type { WebhookSettings } from './routes/webhooks.ts';

@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { ConfigError, pinoLog, readConfig, systemClock } from '@drydock/core';
+import { deliverySecrets } from '@drydock/forge';
+import { connectRedisTaskQueue } from '@drydock/queue';
+import { pino } from 'pino';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { z } from 'zod';
+import { projectAllowList } from './allow-list.ts';
+import { ServerConfig } from './config.ts';
+import { createServerMetrics } from './metrics.ts';
+import { startServer } from './start-server.ts';
+
+const exitBadConfig = 78; // EX_CONFIG of sysexits.h
+const maxBytesInFlight = 128 * 1024 * 1024;
+
+async function main(): Promise<void> {
+  const config = readConfig(ServerConfig, process.env);
+  const log = pinoLog(pino({ base: { component: 'server' } }));
+  const manifest = z
+    .object({ version: z.string() })
+    .parse(JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')));
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const hooks = new Map([[config.forgeId, deliverySecrets(config.webhookSecrets)]]);
+  const queue = await connectRedisTaskQueue({ url: config.redisUrl, log });
+  const server = await startServer(
+    {
+      queue,
+      registry,
+      metrics: createServerMetrics(registry),
+      log,
+      clock: systemClock,
+      version: manifest.version,
+      store: 'redis',
+    },
+    { ...config, hooks, isAllowed: projectAllowList(config.projects), maxBytesInFlight },
+    { host: config.serverHost, port: config.serverPort },
+  );
+  log.info({ port: server.port }, 'server started');
+  const stop = () => {
+    void server.stop().then(() => queue.close());
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = exitBadConfig;
+});

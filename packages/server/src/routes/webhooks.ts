@@ -1,0 +1,167 @@
+/**
+ * `POST /webhooks/:forge`. The order matters: size and type first, then the raw bytes, then the proof of origin, and
+ * only then is anything parsed. A 2xx means durably queued or knowingly ignored; the header `x-drydock-outcome` tells
+ * people which, in the forge's own list of recent deliveries.
+ *
+ *   200  accepted, duplicate, ignored, or of a project that is not on the list (a refusal would disable the hook)
+ *   400  no JSON, or nested too deeply      401  not signed, or wrongly     404  no such forge
+ *   413  too large                          415  not JSON, or encoded       503  cannot store now: send it again
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TransientError, type Clock, type ForgeId, type Log } from '@drydock/core';
+import { parseGitLabEvent, verifyDelivery, type DeliverySecrets } from '@drydock/forge';
+import type { TaskQueue } from '@drydock/queue';
+import { isNestedDeeperThan } from '../json-depth.ts';
+import type { ServerMetrics } from '../metrics.ts';
+import { readBody } from '../read-body.ts';
+import { triage } from '../trigger-policy.ts';
+
+/** How webhooks are taken in. */
+export interface WebhookSettings {
+  readonly hooks: ReadonlyMap<ForgeId, DeliverySecrets>;
+  readonly isAllowed: (projectId: string, path: string) => boolean;
+  readonly debounceMs: number;
+  readonly maxDebounceMs: number;
+  readonly maxBodyBytes: number;
+  /** Bodies held in memory at once, all together; more is answered 503. */
+  readonly maxBytesInFlight: number;
+}
+
+interface WebhookPorts {
+  readonly queue: TaskQueue;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: ServerMetrics;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly outcome: string;
+}
+
+const maxDepth = 64;
+const retryAfterSeconds = '10';
+
+/** The handler for a forge's deliveries; it answers in every case. */
+export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSettings) {
+  const { clock, log, metrics } = ports;
+  let bytesInFlight = 0;
+
+  async function receive(request: IncomingMessage, forge: ForgeId, secrets: DeliverySecrets): Promise<Answer> {
+    const refusal = refuseByHeaders(request, settings.maxBodyBytes);
+    if (refusal !== null) return refusal;
+    const announced = Number(request.headers['content-length'] ?? settings.maxBodyBytes);
+    if (bytesInFlight + announced > settings.maxBytesInFlight) return { status: 503, outcome: 'overloaded' };
+    bytesInFlight += announced;
+    try {
+      const body = await readBody(request, settings.maxBodyBytes);
+      if (body.kind === 'too-large') return { status: 413, outcome: 'too-large' };
+      if (body.kind === 'broken') return { status: 400, outcome: 'broken-body' };
+      return await take(request, forge, secrets, body.bytes);
+    } finally {
+      bytesInFlight -= announced;
+    }
+  }
+
+  async function take(
+    request: IncomingMessage,
+    forge: ForgeId,
+    secrets: DeliverySecrets,
+    bytes: Buffer,
+  ): Promise<Answer> {
+    const headers = deliveryHeaders(request);
+    const verified = verifyDelivery(secrets, headers, bytes, clock.nowMs());
+    if (verified.kind === 'refused') {
+      log.warn({ forge, reason: verified.why }, 'delivery refused');
+      return { status: 401, outcome: verified.why };
+    }
+    if (isNestedDeeperThan(bytes, maxDepth)) return { status: 400, outcome: 'too-deep' };
+    const body = parseJson(bytes);
+    if (body === undefined) return { status: 400, outcome: 'bad-json' };
+    const found = triage(forge, parseGitLabEvent(body), settings.isAllowed);
+    if (found.kind === 'drop') {
+      if (found.problems !== undefined) log.warn({ forge, place: found.problems }, 'delivery of another shape ignored');
+      return { status: 200, outcome: found.outcome };
+    }
+    const deliveryKeys = [createHash('sha256').update(bytes).digest('base64url')];
+    if (headers.deliveryId !== undefined) deliveryKeys.push(headers.deliveryId.slice(0, 200));
+    const { debounceMs, maxDebounceMs } = settings;
+    const enqueued = await ports.queue.enqueue(found.request, {
+      deliveryKeys: deliveryKeys.map((key) => `${forge}:${key}`),
+      debounceMs,
+      maxDebounceMs,
+    });
+    log.info(
+      { forge, taskId: enqueued.taskId, trigger: found.request.trigger, outcome: enqueued.kind },
+      'delivery taken',
+    );
+    return { status: 200, outcome: enqueued.kind };
+  }
+
+  return async (request: IncomingMessage, response: ServerResponse, forge: string): Promise<void> => {
+    const startedAtMs = clock.monotonicMs();
+    const secrets = settings.hooks.get(forge);
+    const answer =
+      secrets === undefined
+        ? { status: 404, outcome: 'unknown-forge' }
+        : await answerOf(receive(request, forge, secrets), log);
+    metrics.answered(
+      secrets === undefined ? 'unknown' : forge,
+      answer.status,
+      (clock.monotonicMs() - startedAtMs) / 1000,
+    );
+    metrics.outcome(answer.outcome);
+    send(request, response, answer);
+  };
+}
+
+/** A store that does not answer is 503, and so is a bug: the sender may try again, and nothing is lost silently. */
+async function answerOf(work: Promise<Answer>, log: Log): Promise<Answer> {
+  try {
+    return await work;
+  } catch (err) {
+    if (err instanceof TransientError) log.warn({ code: err.code, err }, 'delivery not stored');
+    else log.error({ err }, 'delivery not stored: a bug');
+    return { status: 503, outcome: 'not-stored' };
+  }
+}
+
+function refuseByHeaders(request: IncomingMessage, maxBodyBytes: number): Answer | null {
+  const type = request.headers['content-type'] ?? '';
+  if (!/^application\/json[ \t]*(?:;|$)/i.test(type)) return { status: 415, outcome: 'wrong-type' };
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return { status: 415, outcome: 'encoded' };
+  return Number(request.headers['content-length'] ?? 0) > maxBodyBytes ? { status: 413, outcome: 'too-large' } : null;
+}
+
+function deliveryHeaders({ headers }: IncomingMessage) {
+  const one = (name: string) => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const id = one('webhook-id');
+  return {
+    signature: one('webhook-signature'),
+    id,
+    timestamp: one('webhook-timestamp'),
+    token: one('x-gitlab-token'),
+    deliveryId: one('idempotency-key') ?? id,
+  };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, outcome }: Answer): void {
+  if (response.destroyed) return;
+  const headers: Record<string, string> = { 'content-length': '0', 'x-drydock-outcome': outcome };
+  if (status === 503) headers['retry-after'] = retryAfterSeconds;
+  if (!request.complete) headers['connection'] = 'close'; // the rest of the body is not wanted
+  response.writeHead(status, headers).end();
+}
