@@ -9,7 +9,8 @@
  *   POST /run/v1/progress                         ProgressReport → 204
  *   PUT  /run/v1/result                           AgentResult → ResultStored
  *
- * Anything else is 404. Errors are a `WireError`, but on the Messages route, where they have Anthropic's shape.
+ * Anything else is 404. Errors are a `WireError`, but on the Messages route, where they have Anthropic's shape and
+ * `modelErrorHeaders` tell the class and code. A token that is not (or no longer) good is answered 401 everywhere.
  */
 import { z } from 'zod';
 import { Category, Severity, Side } from './finding.ts';
@@ -25,6 +26,12 @@ export const agentRoutes = {
   progress: '/run/v1/progress',
   result: '/run/v1/result',
 } as const;
+
+/**
+ * On the Messages route: what a `WireError` tells, as headers beside an error of Anthropic's shape. The time to wait is
+ * in `retry-after` (seconds), as Anthropic sends it.
+ */
+export const modelErrorHeaders = { class: 'x-drydock-error-class', code: 'x-drydock-error-code' } as const;
 
 /** A file of the target branch that tells reviewers what matters here. */
 export const Guideline = z.strictObject({ path: z.string(), text: z.string().max(100_000) });

@@ -44,7 +44,14 @@ export { RepositoryConfig, ReviewPolicy, Verdict, narrowPolicy, verdictOf } from
 export { RunUsage, TokenUsage, addUsage, noUsage, totalTokens } from './usage.ts';
 export { AgentResult, FailedResult, NotRead, ReviewResult } from './agent-result.ts';
 export { ProgressEntry, ProgressEvent, ProgressReport } from './progress.ts';
-export { EarlierFinding, Guideline, ResultStored, TaskContext, agentRoutes } from './agent-protocol.ts';
+export {
+  EarlierFinding,
+  Guideline,
+  ResultStored,
+  TaskContext,
+  agentRoutes,
+  modelErrorHeaders,
+} from './agent-protocol.ts';
 export { Publication, PublishedComment, ReviewState } from './publication.ts';
 export {
   Member,
