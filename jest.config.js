@@ -10,6 +10,7 @@ export default {
       { jsc: { target: 'esnext', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
+  setupFiles: ['<rootDir>/scripts/jest-setup.js'],
   testMatch: ['<rootDir>/packages/*/src/**/*.test.ts', '<rootDir>/e2e/**/*.test.ts', '<rootDir>/scripts/**/*.test.ts'],
   // They want a GitLab and a key of yours: make test-live.
   testPathIgnorePatterns: ['/node_modules/', '[.]live[.]test[.]ts$'],

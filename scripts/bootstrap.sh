@@ -96,7 +96,8 @@ if ! node scripts/installed.js; then
 
   # Said on the command line, so that nobody's own npm settings leave out what the checks need.
   npm_ci() {
-    npm ci --include=dev --include=optional --ignore-scripts=false --no-audit --no-fund --loglevel=error
+    NODE_OPTIONS="${NODE_OPTIONS:-} --require \"$PWD/scripts/install-for-node-24.cjs\"" \
+      npm ci --include=dev --include=optional --ignore-scripts=false --no-audit --no-fund --loglevel=error
   }
   slowly 'Installing dependencies (npm ci, about half a minute)' npm_ci ||
     slowly 'Trying once more' npm_ci ||

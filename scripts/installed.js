@@ -13,6 +13,18 @@ function packagesOf(path) {
   }
 }
 
+/** Packages for other platforms, and what only those need, are left out. */
+function mayBeAbsent({ optional, devOptional, peer, os, cpu, libc }) {
+  if (!optional && !devOptional && !peer) return false;
+  const isForHere =
+    os?.includes(process.platform) && cpu?.includes(process.arch) && (libc?.includes(ourLibc()) ?? true);
+  return !isForHere;
+}
+
+function ourLibc() {
+  return process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+}
+
 function whatIsWrong() {
   const locked = packagesOf('package-lock.json');
   const installed = packagesOf('node_modules/.package-lock.json');
@@ -20,8 +32,7 @@ function whatIsWrong() {
     if (!path.includes('node_modules/')) continue;
     const have = installed[path];
     if (have === undefined) {
-      // Packages for other platforms, and what only those need, are left out.
-      if (want.optional || want.devOptional || want.peer) continue;
+      if (mayBeAbsent(want)) continue;
       return `${path} is missing`;
     }
     if (have.version !== want.version || have.integrity !== want.integrity || have.link !== want.link) {
