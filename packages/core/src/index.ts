@@ -65,3 +65,24 @@ export {
   runIdOf,
 } from './control-protocol.ts';
 export { WireError, fromWireError, toWireError } from './wire-error.ts';
+export { parseRawDiff, type RawDiffEntry } from './diff/raw-diff.ts';
+export { parseUnifiedDiff } from './diff/unified-diff.ts';
+export {
+  countLines,
+  lookUpLine,
+  rowAt,
+  rowsOf,
+  type DiffPoint,
+  type DiffRow,
+  type FileDiff,
+  type Hunk,
+} from './diff/file-diff.ts';
+export {
+  findFileDiff,
+  placeLines,
+  widenPlacement,
+  type LineClaim,
+  type LineCounts,
+  type NotInline,
+  type Placement,
+} from './diff/diff-position.ts';

@@ -9,5 +9,13 @@ export type { ClaudeContentBlock, ClaudeMessage, ClaudeRequest, ClaudeTool } fro
 export type { ClaudeUsage } from './fakes/claude/claude-usage.ts';
 export { startFakeClaude, startInstantClaude } from './fakes/claude/start-fake-claude.ts';
 export type { ClaudeCall, FakeClaude, FakeClaudeOptions } from './fakes/claude/start-fake-claude.ts';
+export { gitDiffOutput, type GitDiffOptions, type GitDiffOutput } from './repositories/git-diff-output.ts';
+export {
+  aGitRepository,
+  type CommitPlan,
+  type FileChange,
+  type FileChanges,
+  type GitRepositoryFixture,
+} from './repositories/git-repository.ts';
 export { startRedisServer, whyNoRedisServer } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
