@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Clock } from '@drydock/core';
-import { aRequest, send, testKey } from './claude-test-client.ts';
+import { aRequest, messageOf, send, testKey } from './claude-test-client.ts';
 import { reply } from './claude-reply.ts';
 import type { FakeClaude } from './start-fake-claude.ts';
 import { startFakeClaude } from './start-fake-claude.ts';
@@ -22,8 +22,7 @@ afterEach(() => claude.stop());
 async function use(
   change: object,
 ): Promise<{ readonly read: number; readonly written: number; readonly input: number }> {
-  const answer = await send(claude.url, { ...aRequest, ...change });
-  const { usage } = JSON.parse(answer.text);
+  const { usage } = messageOf(await send(claude.url, { ...aRequest, ...change }));
   return {
     read: usage.cache_read_input_tokens,
     written: usage.cache_creation_input_tokens,

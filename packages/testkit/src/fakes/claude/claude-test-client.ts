@@ -1,4 +1,7 @@
 /** A plain client for the tests of the fake: no SDK between the test and the wire. */
+import { z } from 'zod';
+
+/** What came back. */
 export interface ClaudeAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -50,6 +53,29 @@ export async function open(
   });
 }
 
+const Message = z.looseObject({
+  content: z.array(z.looseObject({ type: z.string(), text: z.string().optional(), id: z.string().optional() })),
+  stop_reason: z.string(),
+  usage: z.looseObject({
+    input_tokens: z.number(),
+    cache_read_input_tokens: z.number(),
+    cache_creation_input_tokens: z.number(),
+    output_tokens: z.number(),
+  }),
+});
+
+/** A message that came without stream. */
+export function messageOf(answer: ClaudeAnswer): z.infer<typeof Message> {
+  return Message.parse(JSON.parse(answer.text));
+}
+
+const Data = z.record(z.string(), z.unknown());
+
+/** Any JSON object that came back. */
+export function objectOf(text: string): Readonly<Record<string, unknown>> {
+  return Data.parse(JSON.parse(text));
+}
+
 /** The events of a stream, in order. */
 export function eventsOf(text: string): readonly { readonly name: string; readonly data: Record<string, unknown> }[] {
   return text
@@ -57,6 +83,6 @@ export function eventsOf(text: string): readonly { readonly name: string; readon
     .filter((part) => part !== '')
     .map((part) => {
       const [name = '', data = ''] = part.split('\n');
-      return { name: name.replace('event: ', ''), data: JSON.parse(data.replace('data: ', '')) };
+      return { name: name.replace('event: ', ''), data: objectOf(data.replace('data: ', '')) };
     });
 }

@@ -1,3 +1,4 @@
+import { unreachable } from '@drydock/core';
 import type { z } from 'zod';
 
 /** A schema's complaint in the API's wording, for example `messages.0.role: Field required`. */
@@ -28,8 +29,13 @@ export function describeIssue(issue: z.core.$ZodIssue, body: unknown): string {
       return valueAt(body, path) === undefined
         ? `${place}Field required`
         : `${place}Input should be ${found.issue.values.map((value) => `'${String(value)}'`).join(' or ')}`;
-    default:
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_key':
+    case 'not_multiple_of':
       return `${place}${found.issue.message}`;
+    default:
+      return unreachable(found.issue);
   }
 }
 

@@ -1,15 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '@drydock/core';
+import { z } from 'zod';
 import { claudeFault } from './claude-fault.ts';
 import { inOrder, reply, toolUse } from './claude-reply.ts';
 import type { ClaudeReply } from './claude-reply.ts';
-import { aRequest, eventsOf, open, send, testKey } from './claude-test-client.ts';
+import { aRequest, eventsOf, messageOf, objectOf, open, send, testKey } from './claude-test-client.ts';
 import type { FakeClaudeOptions } from './start-fake-claude.ts';
 import { startFakeClaude, startInstantClaude } from './start-fake-claude.ts';
 
 const start = (script: FakeClaudeOptions['script'] | ClaudeReply, more: Partial<FakeClaudeOptions> = {}) =>
   startFakeClaude({ apiKey: testKey, script: typeof script === 'function' ? script : () => script, ...more });
 const streamed = { ...aRequest, stream: true };
+const byteLength = (chunk: unknown) => (ArrayBuffer.isView(chunk) ? chunk.byteLength : 0);
+const Delta = z.record(z.string(), z.string());
 const hello = { role: 'user', content: 'Hello' };
 
 describe('a message', () => {
@@ -47,9 +50,8 @@ describe('a message', () => {
     const events = eventsOf(answer.text);
     const deltas = (type: string, key: string) =>
       events
-        .map((event) => event.data['delta'])
-        .filter((delta): delta is Record<string, string> => Object(delta)['type'] === type)
-        .map((delta) => delta[key])
+        .map((event) => Delta.safeParse(event.data['delta']).data ?? {})
+        .map((delta) => (delta['type'] === type ? delta[key] : ''))
         .join('');
     expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     expect(events.every((event) => event.name === event.data['type'])).toBe(true);
@@ -87,16 +89,16 @@ describe('a message', () => {
       turn === 1 ? reply.toolUse('read_file', { path: 'a' }) : reply.text('Done'),
     );
 
-    const first = JSON.parse((await send(claude.url, aRequest)).text);
-    const again = JSON.parse((await send(claude.url, aRequest)).text);
-    const result = { type: 'tool_result', tool_use_id: first.content[0].id, content: 'text of a' };
+    const first = messageOf(await send(claude.url, aRequest));
+    const again = messageOf(await send(claude.url, aRequest));
+    const result = { type: 'tool_result', tool_use_id: first.content[0]?.id, content: 'text of a' };
     const next = await send(claude.url, {
       ...aRequest,
       messages: [hello, { role: 'assistant', content: first.content }, { role: 'user', content: [result] }],
     });
 
     expect(again.content).toEqual(first.content);
-    expect(JSON.parse(next.text).content).toEqual([{ type: 'text', text: 'Done' }]);
+    expect(messageOf(next).content).toEqual([{ type: 'text', text: 'Done' }]);
     expect(claude.requests.map((call) => call.outcome.kind)).toEqual(['answered', 'answered', 'answered']);
   });
 });
@@ -111,7 +113,7 @@ describe('stop reasons', () => {
       ]),
     );
 
-    const text = JSON.parse((await send(claude.url, { ...aRequest, max_tokens: 10 })).text);
+    const text = messageOf(await send(claude.url, { ...aRequest, max_tokens: 10 }));
     const tool = await send(claude.url, { ...streamed, max_tokens: 10 });
     const scripted = await send(claude.url, streamed);
 
@@ -125,7 +127,7 @@ describe('stop reasons', () => {
   it('stops at a stop sequence', async () => {
     await using claude = await start(reply.text('one END two'));
 
-    const answer = JSON.parse((await send(claude.url, { ...aRequest, stop_sequences: ['two', 'END'] })).text);
+    const answer = messageOf(await send(claude.url, { ...aRequest, stop_sequences: ['two', 'END'] }));
 
     expect(answer).toMatchObject({ stop_reason: 'stop_sequence', stop_sequence: 'END', content: [{ text: 'one ' }] });
   });
@@ -134,10 +136,10 @@ describe('stop reasons', () => {
     await using claude = await start(reply.text('x'.repeat(5000)));
     const content = 'x'.repeat(4 * (1_000_000 - 100));
 
-    const answer = JSON.parse((await send(claude.url, { ...aRequest, messages: [{ role: 'user', content }] })).text);
+    const answer = messageOf(await send(claude.url, { ...aRequest, messages: [{ role: 'user', content }] }));
 
     expect(answer.stop_reason).toBe('model_context_window_exceeded');
-    expect(answer.content[0].text.length).toBeLessThan(400);
+    expect(answer.content[0]?.text?.length).toBeLessThan(400);
   });
 
   it('refuses before output and in the middle of it', async () => {
@@ -146,7 +148,7 @@ describe('stop reasons', () => {
       inOrder([reply.refusal({ category: 'cyber', explanation }), reply.refusal({ partialText: 'To attack' })]),
     );
 
-    const before = JSON.parse((await send(claude.url, aRequest)).text);
+    const before = messageOf(await send(claude.url, aRequest));
     const during = eventsOf((await send(claude.url, streamed)).text);
 
     expect(before).toMatchObject({
@@ -167,13 +169,13 @@ describe('stop reasons', () => {
     await using claude = await start(inOrder([paused, reply.text('Done')]), { allowViolations: true });
     const back = (content: unknown) => ({ ...aRequest, messages: [hello, { role: 'assistant', content }] });
 
-    const first = JSON.parse((await send(claude.url, aRequest)).text);
+    const first = messageOf(await send(claude.url, aRequest));
     const changed = await send(claude.url, back([{ ...raw, name: 'other' }]));
     const unchanged = await send(claude.url, back(first.content));
 
     expect(first).toMatchObject({ stop_reason: 'pause_turn', content: [raw] });
     expect(changed.text).toContain('does not support assistant message prefill');
-    expect(JSON.parse(unchanged.text).stop_reason).toBe('end_turn');
+    expect(messageOf(unchanged).stop_reason).toBe('end_turn');
   });
 
   it('can be empty, unknown, or carry a block of an unknown type that comes back', async () => {
@@ -187,8 +189,8 @@ describe('stop reasons', () => {
       ]),
     );
 
-    const empty = JSON.parse((await send(claude.url, aRequest)).text);
-    const unknown = JSON.parse((await send(claude.url, aRequest)).text);
+    const empty = messageOf(await send(claude.url, aRequest));
+    const unknown = messageOf(await send(claude.url, aRequest));
     const block = await send(claude.url, streamed);
     const back = await send(claude.url, {
       ...aRequest,
@@ -246,12 +248,12 @@ describe('faults', () => {
 
     const response = await open(claude.url, streamed);
 
-    const got: number[] = [];
+    let got = 0;
     const reading = (async () => {
-      for await (const chunk of response.body ?? []) got.push(chunk.length);
+      for await (const chunk of response.body ?? []) got += byteLength(chunk);
     })();
     await expect(reading).rejects.toThrow('terminated');
-    expect(got.reduce((sum, size) => sum + size, 0)).toBe(atByte);
+    expect(got).toBe(atByte);
   });
 
   it.each([
@@ -349,26 +351,26 @@ describe('other routes', () => {
     await using claude = await start(reply.text('Hi'));
     const { max_tokens: _unused, ...counted } = aRequest;
 
-    const count = JSON.parse((await send(claude.url, counted, { path: '/v1/messages/count_tokens' })).text);
-    const message = JSON.parse((await send(claude.url, aRequest)).text);
+    const count = await send(claude.url, counted, { path: '/v1/messages/count_tokens' });
+    const message = messageOf(await send(claude.url, aRequest));
 
-    expect(count).toEqual({ input_tokens: message.usage.input_tokens });
+    expect(objectOf(count.text)).toEqual({ input_tokens: message.usage.input_tokens });
   });
 
   it('lists models page by page and shows one', async () => {
     await using claude = await start(reply.text('Hi'));
     const headers = { 'x-api-key': testKey, 'anthropic-version': '2023-06-01' };
-    const get = async (path: string) => JSON.parse(await (await fetch(claude.url + path, { headers })).text());
+    const get = async (path: string) => objectOf(await (await fetch(claude.url + path, { headers })).text());
 
     const first = await get('/v1/models?limit=3');
-    const second = await get(`/v1/models?limit=3&after_id=${String(first.last_id)}`);
+    const second = await get(`/v1/models?limit=3&after_id=${String(first['last_id'])}`);
     const one = await get('/v1/models/claude-sonnet-5-5');
     const none = await get('/v1/models/claude-9');
 
     expect(first).toMatchObject({ has_more: true, first_id: 'claude-sonnet-5-5' });
     expect(second).toMatchObject({ has_more: false, data: [{ id: 'claude-haiku-4-5' }] });
     expect(one).toMatchObject({ type: 'model', max_tokens: 128_000, max_input_tokens: 1_000_000 });
-    expect(none.error.type).toBe('not_found_error');
+    expect(none).toMatchObject({ error: { type: 'not_found_error' } });
   });
 });
 

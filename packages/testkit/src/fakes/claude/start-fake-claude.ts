@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { Clock } from '@drydock/core';
-import { systemClock } from '@drydock/core';
+import { systemClock, unreachable } from '@drydock/core';
 import { checkClaudeHeaders } from './check-claude-headers.ts';
 import { checkCountRequest, checkMessagesRequest } from './check-claude-request.ts';
 import type { CheckedRequest, ClaudeRules } from './check-claude-request.ts';
@@ -316,8 +316,15 @@ class ClaudeServer implements FakeClaude {
         if (fault.html === undefined) this.#sendError(exchange, fault);
         else exchange.response.writeHead(fault.status, { 'content-type': 'text/html' }).end(fault.html);
         return true;
-      default:
+      case 'error-event':
+      case 'cut':
+      case 'silence':
+      case 'slow':
+      case 'malformed-event':
+      case 'huge':
         return false;
+      default:
+        return unreachable(fault);
     }
   }
 
