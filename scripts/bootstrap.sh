@@ -34,7 +34,7 @@ slowly() {
   shift
   printf '%s ' "$what"
   started=$(date +%s)
-  ( while sleep 2 && kill -0 $$ 2>/dev/null; do printf .; done ) 9>&- &
+  ( while sleep 2 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do printf .; done ) 9>&- &
   ticker=$!
   trap 'kill $ticker 2>/dev/null || :' EXIT
   trap 'exit 130' INT TERM HUP
