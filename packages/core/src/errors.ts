@@ -4,7 +4,7 @@
  */
 export type ErrorCode =
   | `forge.${'unreachable' | 'timeout' | 'tls' | 'rate_limited' | 'unavailable' | 'conflict' | 'unauthorized' | 'forbidden' | 'not_found' | 'rejected' | 'redirected' | 'bad_answer' | 'not_ready'}`
-  | `model.${'unreachable' | 'timeout' | 'rate_limited' | 'overloaded' | 'unavailable' | 'unauthorized' | 'billing' | 'not_found' | 'rejected' | 'refused' | 'context_full' | 'stream_broken' | 'bad_answer' | 'not_allowed'}`
+  | `model.${'unreachable' | 'timeout' | 'tls' | 'redirected' | 'rate_limited' | 'overloaded' | 'unavailable' | 'unauthorized' | 'billing' | 'not_found' | 'rejected' | 'refused' | 'context_full' | 'stream_broken' | 'bad_answer' | 'not_allowed'}`
   | `budget.${'run_spent' | 'day_spent' | 'turns_spent' | 'time_spent'}`
   | `git.${'failed' | 'timeout' | 'output_too_large' | 'object_missing' | 'unreachable' | 'unauthorized' | 'want_refused'}`
   | `queue.${'unreachable' | 'lease_lost' | 'unsafe_store' | 'wrong_type' | 'full'}`
