@@ -19,3 +19,4 @@ export {
 } from './repositories/git-repository.ts';
 export { startRedisServer, whyNoRedisServer } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
+export { ManualClock } from './manual-clock.ts';

@@ -42,6 +42,7 @@ interface Answer {
 
 const maxDepth = 64;
 const retryAfterSeconds = '10';
+const lingerMs = 200;
 
 /** The handler for a forge's deliveries; it answers in every case. */
 export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSettings) {
@@ -162,6 +163,16 @@ function send(request: IncomingMessage, response: ServerResponse, { status, outc
   if (response.destroyed) return;
   const headers: Record<string, string> = { 'content-length': '0', 'x-drydock-outcome': outcome };
   if (status === 503) headers['retry-after'] = retryAfterSeconds;
-  if (!request.complete) headers['connection'] = 'close'; // the rest of the body is not wanted
-  response.writeHead(status, headers).end();
+  if (!request.complete) headers['connection'] = 'close';
+  response.writeHead(status, headers);
+  if (request.complete) response.end();
+  else cutOff(request, response);
+}
+
+/** The rest of the body is not wanted. A moment's grace lets the sender read the answer before the connection breaks. */
+function cutOff(request: IncomingMessage, response: ServerResponse): void {
+  response.end(() => {
+    request.resume();
+    setTimeout(() => request.destroy(), lingerMs).unref();
+  });
 }
