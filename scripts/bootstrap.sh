@@ -47,7 +47,10 @@ slowly() {
     echo " $(($(date +%s) - started)) s"
   else
     echo ' failed'
-    tail -n 40 "$log"
+    # npm says what is wrong first, apt last.
+    sed 30q "$log"
+    if [ "$(wc -l <"$log")" -gt 60 ]; then echo '...'; fi
+    sed 1,30d "$log" | tail -n 30
   fi
   return $status
 }

@@ -6,7 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { root, runCommand, type CommandResult } from './run-command.ts';
 
 /** What the script uses of any POSIX system; nothing that could install anything. */
-const tools = ['cat', 'cut', 'date', 'dirname', 'env', 'id', 'mkdir', 'rm', 'sed', 'sh', 'sleep', 'tail'];
+const tools = ['cat', 'cut', 'date', 'dirname', 'env', 'id', 'mkdir', 'rm', 'sed', 'sh', 'sleep', 'tail', 'wc'];
 
 /** A machine of which we say what is on PATH: programs are shell scripts by name. */
 interface Machine extends AsyncDisposable {
