@@ -69,7 +69,7 @@ export class ToolError extends DrydockError {
 export class ConfigError extends DrydockError {
   readonly kind = 'config';
 
-  constructor(message: string, facts: ErrorFacts = {}) {
-    super('config.invalid', message, facts);
+  constructor(message: string, facts: ErrorFacts & { readonly code?: ErrorCode } = {}) {
+    super(facts.code ?? 'config.invalid', message, facts);
   }
 }

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { z } from 'zod';
+import type { RedisConnection } from './redis-connection.ts';
+import { translateRedisError } from './redis-error.ts';
+
+const prelude = readScript('prelude.lua');
+
+/** A script as a typed function. Throws `TransientError` and `BlockedError` as `translateRedisError` says. */
+export type RedisLua<Input, Reply> = (redis: RedisConnection, input: Input) => Promise<Reply>;
+
+/** Binds a file of `lua/`, with the prelude before it: keys and arguments in the order of the file's header. */
+export function redisLua<Input, Reply>(script: {
+  readonly file: string;
+  readonly keys: (input: Input) => readonly string[];
+  readonly args: (input: Input) => readonly (string | number)[];
+  readonly reply: z.ZodType<Reply>;
+}): RedisLua<Input, Reply> {
+  const source = `${prelude}\n${readScript(script.file)}`;
+  const sha = createHash('sha1').update(source).digest('hex');
+  return async (redis, input) => {
+    const keys = script.keys(input);
+    const rest = [...keys, ...script.args(input)];
+    return script.reply.parse(await evaluate(redis, { source, sha, keyCount: keys.length, rest }));
+  };
+}
+
+interface Call {
+  readonly source: string;
+  readonly sha: string;
+  readonly keyCount: number;
+  readonly rest: readonly (string | number)[];
+}
+
+/** Redis forgets scripts at a restart, a failover and SCRIPT FLUSH; EVAL teaches it again. */
+async function evaluate(redis: RedisConnection, { source, sha, keyCount, rest }: Call): Promise<unknown> {
+  try {
+    return await redis.evalsha(sha, keyCount, ...rest);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw translateRedisError(error);
+  }
+  try {
+    return await redis.eval(source, keyCount, ...rest);
+  } catch (error) {
+    throw translateRedisError(error);
+  }
+}
+
+function readScript(file: string): string {
+  return readFileSync(new URL(`./lua/${file}`, import.meta.url), 'utf8');
+}
