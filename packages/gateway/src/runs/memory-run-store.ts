@@ -1,0 +1,220 @@
+import {
+  AgentResult,
+  addUsage,
+  noUsage,
+  type ProgressEntry,
+  type ProgressEvent,
+  type Publication,
+  type RunId,
+} from '@drydock/core';
+import {
+  maxProgressEntries,
+  usageOf,
+  type BudgetLimits,
+  type DayUsage,
+  type Reservation,
+  type Reserved,
+  type ResultKept,
+  type RunRecord,
+  type RunStore,
+  type Settlement,
+  type StoredRun,
+  type UsageCounts,
+} from './run-store.ts';
+
+interface Spending {
+  counts: UsageCounts;
+  spentNanoUsd: number;
+  spentTokens: number;
+}
+
+interface MemoryRun extends Spending {
+  record: RunRecord;
+  tokenHash: string;
+  isRevoked: boolean;
+  resultJson: string | null;
+  publication: Publication | null;
+  lastSeq: number;
+  progress: ProgressEntry[];
+  readonly reservations: Set<string>;
+}
+
+const noCounts: UsageCounts = { calls: 0, unpricedCalls: 0, nanoUsd: 0, tokens: noUsage };
+const maxRuns = 1000;
+const maxDays = 3;
+
+/** Runs of one process: gone when it ends. Only the newest thousand are kept. */
+export class MemoryRunStore implements RunStore {
+  readonly #runs = new Map<RunId, MemoryRun>();
+  readonly #newestLaunches = new Map<string, number>();
+  readonly #days = new Map<string, Spending>();
+
+  async start(record: RunRecord, tokenHash: string): Promise<'started' | 'superseded' | 'revoked'> {
+    const { taskId, launch } = record.context;
+    if ((this.#newestLaunches.get(taskId) ?? 0) > launch) return 'superseded';
+    const known = this.#runs.get(record.runId);
+    if (known?.isRevoked === true) return 'revoked';
+    this.#newestLaunches.set(taskId, launch);
+    if (known === undefined) this.#runs.set(record.runId, newRun(record, tokenHash));
+    else Object.assign(known, { record, tokenHash });
+    this.#forgetOldest();
+    return 'started';
+  }
+
+  async findByToken(tokenHash: string): Promise<StoredRun | null> {
+    for (const run of this.#runs.values()) if (run.tokenHash === tokenHash) return this.#view(run);
+    return null;
+  }
+
+  async get(runId: RunId): Promise<StoredRun | null> {
+    const run = this.#runs.get(runId);
+    return run === undefined ? null : this.#view(run);
+  }
+
+  async revoke(runId: RunId): Promise<void> {
+    const run = this.#runs.get(runId);
+    if (run !== undefined) run.isRevoked = true;
+  }
+
+  async storeResult(runId: RunId, resultJson: string, nowMs: number): Promise<ResultKept> {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return { kind: 'refused', why: 'unknown' };
+    if (run.isRevoked) return { kind: 'refused', why: 'revoked' };
+    if (this.#isSuperseded(run)) return { kind: 'refused', why: 'superseded' };
+    if (run.resultJson !== null) return { kind: run.resultJson === resultJson ? 'same' : 'conflict' };
+    if (nowMs > run.record.deadlineAtMs) return { kind: 'refused', why: 'late' };
+    run.resultJson = resultJson;
+    return { kind: 'stored' };
+  }
+
+  async addProgress(runId: RunId, events: readonly ProgressEvent[], nowMs: number): Promise<void> {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    for (const event of events) {
+      run.lastSeq += 1;
+      run.progress.push({ seq: run.lastSeq, atMs: nowMs, event, usage: usageOf(run.counts) });
+    }
+    run.progress = run.progress.slice(-maxProgressEntries);
+  }
+
+  async progressAfter(runId: RunId, seq: number): Promise<readonly ProgressEntry[]> {
+    return this.#runs.get(runId)?.progress.filter((entry) => entry.seq > seq) ?? [];
+  }
+
+  async reserve(reservation: Reservation, limits: BudgetLimits): Promise<Reserved> {
+    const run = this.#runs.get(reservation.runId);
+    if (run === undefined) return { kind: 'refused', budget: 'run', unit: 'tokens' };
+    if (run.reservations.has(reservation.id)) return { kind: 'reserved' };
+    const day = this.#day(reservation.day);
+    const { nanoUsd, tokens } = reservation;
+    const refused = (budget: 'run' | 'day', unit: 'usd' | 'tokens') => ({ kind: 'refused', budget, unit }) as const;
+    if (nanoUsd !== null && run.spentNanoUsd + nanoUsd > limits.runNanoUsd) return refused('run', 'usd');
+    if (run.spentTokens + tokens > limits.runTokens) return refused('run', 'tokens');
+    if (nanoUsd !== null && day.spentNanoUsd + nanoUsd > limits.dayNanoUsd) return refused('day', 'usd');
+    if (day.spentTokens + tokens > limits.dayTokens) return refused('day', 'tokens');
+    run.reservations.add(reservation.id);
+    spend([run, day], nanoUsd ?? 0, tokens);
+    return { kind: 'reserved' };
+  }
+
+  async settle(reservation: Reservation, { charged, used }: Settlement): Promise<void> {
+    const run = this.#runs.get(reservation.runId);
+    if (run?.reservations.delete(reservation.id) !== true) return;
+    const both = [run, this.#day(reservation.day)];
+    spend(both, charged.nanoUsd - (reservation.nanoUsd ?? 0), charged.tokens - reservation.tokens);
+    if (used === null) return;
+    for (const spending of both) {
+      const { calls, unpricedCalls, nanoUsd, tokens } = spending.counts;
+      spending.counts = {
+        calls: calls + 1,
+        unpricedCalls: unpricedCalls + (used.nanoUsd === null ? 1 : 0),
+        nanoUsd: nanoUsd + (used.nanoUsd ?? 0),
+        tokens: addUsage(tokens, used.tokens),
+      };
+    }
+  }
+
+  async dayUsage(day: string): Promise<DayUsage> {
+    const { counts, spentNanoUsd, spentTokens } = this.#days.get(day) ?? noSpending();
+    return { usage: usageOf(counts), spentNanoUsd, spentTokens };
+  }
+
+  async storePublication(runId: RunId, publication: Publication): Promise<void> {
+    const run = this.#runs.get(runId);
+    if (run !== undefined) run.publication = publication;
+  }
+
+  async ping(): Promise<void> {
+    // Nothing to ask.
+  }
+
+  async close(): Promise<void> {
+    // Nothing to close.
+  }
+
+  #view(run: MemoryRun): StoredRun {
+    return {
+      record: run.record,
+      isSuperseded: this.#isSuperseded(run),
+      isRevoked: run.isRevoked,
+      result: run.resultJson === null ? null : AgentResult.parse(JSON.parse(run.resultJson)).result,
+      publication: run.publication,
+      usage: usageOf(run.counts),
+    };
+  }
+
+  #isSuperseded({ record }: MemoryRun): boolean {
+    return (this.#newestLaunches.get(record.context.taskId) ?? 0) > record.context.launch;
+  }
+
+  #day(day: string): Spending {
+    const known = this.#days.get(day);
+    if (known !== undefined) return known;
+    const fresh = noSpending();
+    this.#days.set(day, fresh);
+    dropOldest(this.#days, maxDays);
+    return fresh;
+  }
+
+  #forgetOldest(): void {
+    for (const run of dropOldest(this.#runs, maxRuns)) {
+      const { taskId, launch } = run.record.context;
+      if (this.#newestLaunches.get(taskId) === launch) this.#newestLaunches.delete(taskId);
+    }
+  }
+}
+
+function newRun(record: RunRecord, tokenHash: string): MemoryRun {
+  return {
+    ...noSpending(),
+    record,
+    tokenHash,
+    isRevoked: false,
+    resultJson: null,
+    publication: null,
+    lastSeq: 0,
+    progress: [],
+    reservations: new Set(),
+  };
+}
+
+function noSpending(): Spending {
+  return { counts: noCounts, spentNanoUsd: 0, spentTokens: 0 };
+}
+
+function spend(all: readonly Spending[], nanoUsd: number, tokens: number): void {
+  for (const spending of all) {
+    spending.spentNanoUsd += nanoUsd;
+    spending.spentTokens += tokens;
+  }
+}
+
+function dropOldest<Key, Value>(map: Map<Key, Value>, limit: number): Value[] {
+  const dropped: Value[] = [];
+  for (const [key, value] of map) {
+    if (map.size <= limit) break;
+    map.delete(key);
+    dropped.push(value);
+  }
+  return dropped;
+}

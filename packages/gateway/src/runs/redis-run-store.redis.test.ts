@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRedisServer, type RedisServer } from '@drydock/testkit';
+import { Redis } from 'ioredis';
+import { RedisRunStore } from './redis-run-store.ts';
+import { aReservation, aRunRecord } from './run-builders.ts';
+import { runStoreContract } from './run-store-contract.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+async function openClient(): Promise<Redis> {
+  const redis = new Redis(server.url, { commandTimeout: 2000, maxRetriesPerRequest: 1 });
+  await redis.flushall();
+  return redis;
+}
+
+runStoreContract(async () => new RedisRunStore(await openClient()));
+
+describe('RedisRunStore', () => {
+  it('gives every key a time to live and stores no token', async () => {
+    const redis = await openClient();
+    const store = new RedisRunStore(redis);
+    const record = aRunRecord();
+    await store.start(record, 'hash-1');
+    await store.addProgress(record.runId, [{ kind: 'turn', turn: 1 }], 1);
+    await store.reserve(aReservation(), { runNanoUsd: 1e9, runTokens: 1e9, dayNanoUsd: 1e9, dayTokens: 1e9 });
+
+    const keys = await redis.keys('*');
+    const ttls = await Promise.all(keys.map((key) => redis.ttl(key)));
+    await store.close();
+
+    expect(keys).toHaveLength(5);
+    expect(ttls.filter((ttl) => ttl <= 0)).toEqual([]);
+  });
+
+  it('goes on when the server forgot its scripts', async () => {
+    const redis = await openClient();
+    const store = new RedisRunStore(redis);
+    await store.start(aRunRecord(), 'hash-1');
+    await redis.script('FLUSH');
+
+    expect(await store.start(aRunRecord({ launch: 2 }), 'hash-2')).toBe('started');
+    await store.close();
+  });
+
+  it('says that the store does not answer', async () => {
+    const redis = new Redis('redis://127.0.0.1:1', {
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+      lazyConnect: true,
+    });
+    redis.on('error', () => undefined);
+    const store = new RedisRunStore(redis);
+
+    await expect(store.ping()).rejects.toMatchObject({ kind: 'transient', code: 'queue.unreachable' });
+    await store.close();
+  });
+});

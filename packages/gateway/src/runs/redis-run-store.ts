@@ -1,0 +1,262 @@
+/**
+ * Runs in Redis. Keys, all with a TTL:
+ *   <prefix>run:<runId>        hash: record, tokenHash, revoked, result, publication, seq, sums of usage and spending,
+ *                              and one field for each reservation that is not settled
+ *   <prefix>newest:<task>      the newest launch of a task (the first part of its run ids)
+ *   <prefix>token:<hash>       the run id of a token
+ *   <prefix>progress:<runId>   list of the last entries
+ *   <prefix>day:<yyyy-mm-dd>   hash: sums of usage and spending of a UTC day
+ */
+import {
+  AgentResult,
+  DrydockError,
+  ProgressEvent,
+  Publication,
+  RunId,
+  TransientError,
+  type ProgressEntry,
+} from '@drydock/core';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { redisLua, runLua, type RedisLua } from './redis-lua.ts';
+import {
+  RunRecord,
+  maxProgressEntries,
+  usageOf,
+  type BudgetLimits,
+  type DayUsage,
+  type Reservation,
+  type Reserved,
+  type ResultKept,
+  type RunStore,
+  type Settlement,
+  type StoredRun,
+  type UsageCounts,
+} from './run-store.ts';
+
+/** Where and for how long runs are kept. */
+export interface RedisRunStoreSettings {
+  readonly prefix: string;
+  readonly keepSeconds: number;
+}
+
+const defaultSettings: RedisRunStoreSettings = { prefix: 'drydock:gateway:', keepSeconds: 7 * 86_400 };
+
+/** Runs that outlive the process and are shared by all gateways. */
+export class RedisRunStore implements RunStore {
+  readonly #redis: Redis;
+  readonly #settings: RedisRunStoreSettings;
+
+  /** The client belongs to the store from here on: `close` ends it. */
+  constructor(redis: Redis, settings: RedisRunStoreSettings = defaultSettings) {
+    this.#redis = redis;
+    this.#settings = settings;
+  }
+
+  async start(record: RunRecord, tokenHash: string): Promise<'started' | 'superseded' | 'revoked'> {
+    const { runId, context } = record;
+    const { keepSeconds } = this.#settings;
+    return this.#run(startRun, {
+      keys: [...this.#runKeys(runId), this.#key(`token:${tokenHash}`)],
+      args: [runId, context.launch, JSON.stringify(record), tokenHash, keepSeconds, this.#key('token:')],
+    });
+  }
+
+  async findByToken(tokenHash: string): Promise<StoredRun | null> {
+    return this.#ask(async (redis) => {
+      const runId = RunId.safeParse(await redis.get(this.#key(`token:${tokenHash}`)));
+      if (!runId.success) return null;
+      const fields = await redis.hgetall(this.#key(`run:${runId.data}`));
+      return fields['tokenHash'] === tokenHash ? this.#view(redis, runId.data, fields) : null;
+    });
+  }
+
+  async get(runId: RunId): Promise<StoredRun | null> {
+    return this.#ask(async (redis) => this.#view(redis, runId, await redis.hgetall(this.#key(`run:${runId}`))));
+  }
+
+  async revoke(runId: RunId): Promise<void> {
+    await this.#run(revokeRun, { keys: [this.#key(`run:${runId}`)], args: [] });
+  }
+
+  async storeResult(runId: RunId, resultJson: string, nowMs: number): Promise<ResultKept> {
+    const known = await this.get(runId);
+    if (known === null) return { kind: 'refused', why: 'unknown' };
+    const { context, deadlineAtMs } = known.record;
+    const kept = await this.#run(storeResult, {
+      keys: this.#runKeys(runId),
+      args: [context.launch, resultJson, nowMs > deadlineAtMs ? 1 : 0],
+    });
+    return kept === 'stored' || kept === 'same' || kept === 'conflict'
+      ? { kind: kept }
+      : { kind: 'refused', why: kept };
+  }
+
+  async addProgress(runId: RunId, events: readonly ProgressEvent[], nowMs: number): Promise<void> {
+    await this.#run(addProgress, {
+      keys: [this.#key(`run:${runId}`), this.#key(`progress:${runId}`)],
+      args: [nowMs, maxProgressEntries, this.#settings.keepSeconds, ...events.map((event) => JSON.stringify(event))],
+    });
+  }
+
+  async progressAfter(runId: RunId, seq: number): Promise<readonly ProgressEntry[]> {
+    const lines = await this.#ask((redis) => redis.lrange(this.#key(`progress:${runId}`), 0, -1));
+    return lines.map(readEntry).filter((entry) => entry.seq > seq);
+  }
+
+  async reserve(reservation: Reservation, limits: BudgetLimits): Promise<Reserved> {
+    const { runId, day, id, nanoUsd, tokens } = reservation;
+    const reply = await this.#run(reserveBudget, {
+      keys: [this.#key(`run:${runId}`), this.#key(`day:${day}`)],
+      args: [
+        id,
+        nanoUsd ?? '',
+        tokens,
+        limits.runNanoUsd,
+        limits.runTokens,
+        limits.dayNanoUsd,
+        limits.dayTokens,
+        this.#settings.keepSeconds,
+      ],
+    });
+    return refusals[reply];
+  }
+
+  async settle(reservation: Reservation, { charged, used }: Settlement): Promise<void> {
+    const { runId, day, id, nanoUsd, tokens } = reservation;
+    await this.#run(settleBudget, {
+      keys: [this.#key(`run:${runId}`), this.#key(`day:${day}`)],
+      args: [
+        id,
+        charged.nanoUsd - (nanoUsd ?? 0),
+        charged.tokens - tokens,
+        used === null ? 0 : 1,
+        used?.nanoUsd === null ? 1 : 0,
+        used?.nanoUsd ?? 0,
+        used?.tokens.input ?? 0,
+        used?.tokens.output ?? 0,
+        used?.tokens.cacheRead ?? 0,
+        used?.tokens.cacheWrite ?? 0,
+      ],
+    });
+  }
+
+  async dayUsage(day: string): Promise<DayUsage> {
+    const fields = await this.#ask((redis) => redis.hgetall(this.#key(`day:${day}`)));
+    return {
+      usage: usageOf(readCounts(fields)),
+      spentNanoUsd: count(fields['spentNanoUsd']),
+      spentTokens: count(fields['spentTokens']),
+    };
+  }
+
+  async storePublication(runId: RunId, publication: Publication): Promise<void> {
+    await this.#run(storePublication, { keys: [this.#key(`run:${runId}`)], args: [JSON.stringify(publication)] });
+  }
+
+  async ping(): Promise<void> {
+    await this.#ask((redis) => redis.ping());
+  }
+
+  async close(): Promise<void> {
+    this.#redis.disconnect();
+  }
+
+  #key(name: string): string {
+    return this.#settings.prefix + name;
+  }
+
+  #runKeys(runId: RunId): readonly [string, string] {
+    return [this.#key(`run:${runId}`), this.#key(`newest:${runId.slice(0, runId.indexOf('-'))}`)];
+  }
+
+  async #view(redis: Redis, runId: RunId, fields: Readonly<Record<string, string>>): Promise<StoredRun | null> {
+    if (fields['record'] === undefined) return null;
+    const record = RunRecord.parse(JSON.parse(fields['record']));
+    const newest = count((await redis.get(this.#runKeys(runId)[1])) ?? undefined);
+    const { result, publication } = fields;
+    return {
+      record,
+      isSuperseded: newest > record.context.launch,
+      isRevoked: fields['revoked'] !== undefined,
+      result: result === undefined ? null : AgentResult.parse(JSON.parse(result)).result,
+      publication: publication === undefined ? null : Publication.parse(JSON.parse(publication)),
+      usage: usageOf(readCounts(fields)),
+    };
+  }
+
+  #run<Reply>(script: RedisLua<ScriptInput, Reply>, input: ScriptInput): Promise<Reply> {
+    return this.#ask((redis) => runLua(redis, script, input));
+  }
+
+  async #ask<Answer>(question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+    try {
+      return await question(this.#redis);
+    } catch (cause) {
+      if (cause instanceof DrydockError || cause instanceof z.ZodError || cause instanceof SyntaxError) throw cause;
+      throw new TransientError('queue.unreachable', 'the store of runs does not answer', { cause });
+    }
+  }
+}
+
+interface ScriptInput {
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number)[];
+}
+
+const script = <Reply>(file: string, reply: z.ZodType<Reply>) =>
+  redisLua<ScriptInput, Reply>({ file, keys: ({ keys }) => keys, args: ({ args }) => args, reply });
+
+const startRun = script('start-run.lua', z.enum(['started', 'superseded', 'revoked']));
+const revokeRun = script('revoke-run.lua', z.int());
+const storeResult = script(
+  'store-result.lua',
+  z.enum(['stored', 'same', 'conflict', 'unknown', 'revoked', 'superseded', 'late']),
+);
+const addProgress = script('add-progress.lua', z.int());
+const reserveBudget = script(
+  'reserve-budget.lua',
+  z.enum(['reserved', 'run usd', 'run tokens', 'day usd', 'day tokens']),
+);
+const settleBudget = script('settle-budget.lua', z.int());
+const storePublication = script('store-publication.lua', z.int());
+
+const refusals = {
+  reserved: { kind: 'reserved' },
+  'run usd': { kind: 'refused', budget: 'run', unit: 'usd' },
+  'run tokens': { kind: 'refused', budget: 'run', unit: 'tokens' },
+  'day usd': { kind: 'refused', budget: 'day', unit: 'usd' },
+  'day tokens': { kind: 'refused', budget: 'day', unit: 'tokens' },
+} as const satisfies Record<string, Reserved>;
+
+function count(text: string | undefined): number {
+  return Number(text ?? 0);
+}
+
+function readCounts(fields: Readonly<Record<string, string | undefined>>): UsageCounts {
+  return {
+    calls: count(fields['calls']),
+    unpricedCalls: count(fields['unpriced']),
+    nanoUsd: count(fields['nanoUsd']),
+    tokens: {
+      input: count(fields['input']),
+      output: count(fields['output']),
+      cacheRead: count(fields['cacheRead']),
+      cacheWrite: count(fields['cacheWrite']),
+    },
+  };
+}
+
+const usageFields = ['calls', 'unpriced', 'nanoUsd', 'input', 'output', 'cacheRead', 'cacheWrite'] as const;
+
+/** A line as `add-progress.lua` wrote it. */
+function readEntry(line: string): ProgressEntry {
+  const [seq, atMs, usage = '', event = 'null'] = line.split('\n');
+  const counts = usage.split(' ');
+  return {
+    seq: count(seq),
+    atMs: count(atMs),
+    usage: usageOf(readCounts(Object.fromEntries(usageFields.map((name, index) => [name, counts[index]])))),
+    event: ProgressEvent.parse(JSON.parse(event)),
+  };
+}
