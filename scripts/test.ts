@@ -1,6 +1,5 @@
-import { globSync, readFileSync, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { root, runCommand } from './run-command.ts';
 import { writeCounts, type TestCounts } from './test-counts.ts';
@@ -61,18 +60,17 @@ if (name === 'all' && !isOnPath('redis-server')) {
 }
 
 const reportFile = join(root, '.cache', 'results', `jest-${name}.json`);
+mkdirSync(dirname(reportFile), { recursive: true });
 rmSync(reportFile, { force: true });
+// The patterns come first: jest takes words that follow such an option for more patterns.
 const node24 = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
 const { exitCode } = await runCommand(
   'node',
-  [...node24, '--json', `--outputFile=${reportFile}`, ...setArgs, ...jestArgs],
+  [...node24, ...setArgs, '--json', `--outputFile=${reportFile}`, ...jestArgs],
   { show: true },
 );
 
 const counts = countsOf(reportFile, exitCode);
 writeCounts(name, { ...counts, skipped: counts.skipped + skippedFiles });
-if (skippedFiles > 0)
-  process.stdout.write(
-    `No redis-server on PATH: ${skippedFiles} suites were skipped. Get it: apt-get install redis-server\n`,
-  );
+if (skippedFiles > 0) process.stdout.write(`${skippedFiles} suites were skipped: there is no redis-server on PATH.\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
