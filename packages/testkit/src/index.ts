@@ -20,3 +20,42 @@ export {
 export { startRedisServer, whyNoRedisServer } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
 export { ManualClock } from './manual-clock.ts';
+export { checkPosition } from './fakes/gitlab/check-position.ts';
+export type { DiffPosition, PositionCheck, PositionRangeEnd, PositionRefs } from './fakes/gitlab/check-position.ts';
+export type { FakeGitLab, NewProject, NewUser, NewWebhook } from './fakes/gitlab/fake-gitlab.ts';
+export type { GitLabFault } from './fakes/gitlab/fault-list.ts';
+export type { GitLabCommit, GitLabFileChange, GitLabFileChanges } from './fakes/gitlab/git-repository.ts';
+export type {
+  GitLabCommitStatus,
+  GitLabDiscussion,
+  GitLabEffect,
+  GitLabMergeRequest,
+  GitLabNote,
+  GitLabProject,
+  GitLabRole,
+  GitLabUser,
+  GitLabWebhook,
+} from './fakes/gitlab/gitlab-state.ts';
+export type { RequestLogEntry } from './fakes/gitlab/http-server.ts';
+export {
+  extractByMarkdown,
+  extractByRegExp,
+  extractQuickActions,
+  quickActionNames,
+} from './fakes/gitlab/quick-actions.ts';
+export type { ExtractedQuickActions, QuickAction } from './fakes/gitlab/quick-actions.ts';
+export { startFakeGitLab } from './fakes/gitlab/start-fake-gitlab.ts';
+export type { FakeGitLabOptions } from './fakes/gitlab/start-fake-gitlab.ts';
+export { lineCode, loadVersionDiff } from './fakes/gitlab/version-diff.ts';
+export type { DiffFile, DiffRow, VersionDiff } from './fakes/gitlab/version-diff.ts';
+export { mergeRequestHook, noteHook, pushHook } from './fakes/gitlab/webhook-payloads.ts';
+export type {
+  HookBody,
+  HookCommit,
+  HookMergeRequest,
+  HookNote,
+  HookProject,
+  HookUser,
+} from './fakes/gitlab/webhook-payloads.ts';
+export { signWebhook, webhookHeaders } from './fakes/gitlab/webhook-sender.ts';
+export type { WebhookDelivery } from './fakes/gitlab/webhook-sender.ts';

@@ -1,0 +1,43 @@
+import { integer, optional, paging, text } from '../api-params.ts';
+import { currentUserEntity, projectEntity, userEntity } from '../api-entities.ts';
+import { json, list, projectOf, route, signedIn, type ApiRoute } from '../api-route.ts';
+import { notFound } from '../gitlab-state.ts';
+
+/** Who am I, which GitLab is this, which projects are there and who belongs to them. */
+export const projectRoutes: readonly ApiRoute[] = [
+  route('GET', '/user', {}, (request) => json(currentUserEntity(request.world, signedIn(request)))),
+  route('GET', '/version', {}, ({ world }) => json({ version: world.settings.version, revision: '0c3d5e7f809' })),
+  route('GET', '/users', { ...paging, username: optional(text) }, ({ world, params }) => {
+    const users = world.users.filter((user) => params.username === undefined || user.username === params.username);
+    return list(
+      users.map((user) => userEntity(world, user)),
+      params,
+    );
+  }),
+  route('GET', '/projects/:id', {}, (request) => json(projectEntity(request.world, projectOf(request))), {
+    isAnonymous: true,
+  }),
+  route('GET', '/projects/:id/members/all/:user_id', {}, (request) => {
+    const { world, path } = request;
+    const project = projectOf(request);
+    const user = world.users.find((candidate) => String(candidate.id) === path['user_id']);
+    const level = user === undefined ? undefined : project.members.get(user.id);
+    if (user === undefined || level === undefined) throw notFound();
+    return json({ ...userEntity(world, user), access_level: level, expires_at: null, membership_state: 'active' });
+  }),
+  route(
+    'GET',
+    '/projects/:id/members/all',
+    { ...paging, query: optional(text), user_ids: optional(integer) },
+    (request) => {
+      const { world } = request;
+      const members = [...projectOf(request).members].map(([id, level]) => ({
+        ...userEntity(world, world.user(id)),
+        access_level: level,
+        expires_at: null,
+        membership_state: 'active',
+      }));
+      return list(members, request.params);
+    },
+  ),
+];
