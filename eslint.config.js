@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { documentedIndex } from './scripts/eslint/documented-index.js';
 
-const tests = ['**/*.test.ts', 'packages/testkit/src/**/*.ts', 'e2e/**/*.ts'];
+const tests = ['**/*.test.ts', '**/*.contract.ts', 'packages/testkit/src/**/*.ts', 'e2e/**/*.ts'];
 
 /** Where the environment enters: the process's own main, and code that no process runs. */
 const environmentReaders = [
@@ -74,7 +74,7 @@ export default defineConfig(
   },
   {
     files: ['packages/*/src/**/*.ts'],
-    ignores: ['**/*.test.ts'],
+    ignores: ['**/*.test.ts', '**/*.contract.ts'],
     rules: {
       'jsdoc/require-jsdoc': [
         'error',

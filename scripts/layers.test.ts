@@ -71,6 +71,7 @@ describe('the dependency rules', () => {
       'packages/http/src/requester.ts': 'undici',
       'packages/kube/src/watch.ts': '@kubernetes/client-node',
       'packages/queue/src/redis-task-queue.ts': 'ioredis',
+      'packages/queue/src/task-queue.contract.ts': '@drydock/testkit',
       'packages/scheduler/src/launchers/kube-launcher.ts': '@kubernetes/client-node',
       'packages/server/src/app.ts': '@drydock/queue',
       'packages/server/src/main.ts': 'ioredis',
