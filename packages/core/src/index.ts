@@ -15,6 +15,7 @@ export { Secret, SecretList, SecretText } from './secret.ts';
 export { environmentName, readConfig } from './env.ts';
 export { pinoLog, silentLog, type Log, type LogFacts } from './log.ts';
 export { parseCommand } from './command.ts';
+export { anyGlob, compileGlob, type PathMatcher } from './path-glob.ts';
 export {
   DiffRefs,
   ForgeId,
