@@ -209,6 +209,21 @@ describe('findFileDiff', () => {
   });
 });
 
+describe('findFileDiff among copies', () => {
+  it('takes the changed source of a copy for its old lines', async () => {
+    await using repository = await aGitRepository();
+    const base = await repository.commit({ a: lines(1, 20) });
+    const head = await repository.commit({ a: lines(1, 21), 'a-copy': lines(1, 20) + 'x\n' });
+    const { raw, patch } = await gitDiffOutput(repository, base, head, { findCopies: true });
+    const files = parseUnifiedDiff(patch, parseRawDiff(raw));
+
+    expect(files.map(({ status }) => status)).toEqual(['modified', 'copied']);
+    expect(findFileDiff(files, { path: 'a', side: 'old' })?.newPath).toBe('a');
+    expect(findFileDiff(files.slice(1), { path: 'a', side: 'old' })?.newPath).toBe('a-copy');
+    expect(findFileDiff(files, { path: 'a-copy', side: 'old' })?.newPath).toBe('a-copy');
+  });
+});
+
 describe('widenPlacement', () => {
   it('goes from lines to the file to the summary', async () => {
     const inline = place(await editedFile(), { endLine: 10 });

@@ -59,11 +59,15 @@ export function findFileDiff(
   claim: Pick<LineClaim, 'path' | 'side'>,
 ): FileDiff | undefined {
   const { path, side } = claim;
-  const byNew = files.find((file) => file.newPath === path && hasSide(file, 'new'));
-  const byOld =
-    files.find((file) => file.oldPath === path && hasSide(file, 'old') && file.status !== 'copied') ??
-    files.find((file) => file.oldPath === path && hasSide(file, 'old'));
-  return side === 'new' ? (byNew ?? byOld) : (byOld ?? byNew);
+  const other = side === 'new' ? 'old' : 'new';
+  return findOnSide(files, path, side) ?? findOnSide(files, path, other);
+}
+
+function findOnSide(files: readonly FileDiff[], path: string, side: Side): FileDiff | undefined {
+  if (side === 'new') return files.find((file) => file.newPath === path && hasSide(file, 'new'));
+  const found = files.filter((file) => file.oldPath === path && hasSide(file, 'old'));
+  // The source of a copy has an entry of its own when it changed.
+  return found.find((file) => file.status !== 'copied') ?? found[0];
 }
 
 /**
