@@ -14,6 +14,13 @@ export const projectRoutes: readonly ApiRoute[] = [
       params,
     );
   }),
+  route('GET', '/users/:user_id', {}, (request) => {
+    signedIn(request);
+    const user = request.world.users.find((candidate) => String(candidate.id) === request.path['user_id']);
+    if (user === undefined) throw notFound('User');
+    // Only the record of one user tells whether it is a bot.
+    return json({ ...userEntity(request.world, user), bot: user.bot });
+  }),
   route('GET', '/projects/:id', {}, (request) => json(projectEntity(request.world, projectOf(request))), {
     isAnonymous: true,
   }),
