@@ -71,10 +71,17 @@ function neighbours(code: readonly CodeLine[], start: number, length: number): s
   return [code[start - 1]?.text ?? '', code[start + length]?.text ?? ''];
 }
 
-function codeLines(lines: readonly string[]): CodeLine[] {
-  return lines
+/** A review asks this of the same file for each of its findings. */
+const known = new WeakMap<readonly string[], readonly CodeLine[]>();
+
+function codeLines(lines: readonly string[]): readonly CodeLine[] {
+  const before = known.get(lines);
+  if (before !== undefined) return before;
+  const code = lines
     .map((line, index) => ({ number: index + 1, text: line.trim().replace(/\s+/g, ' ') }))
     .filter((line) => line.text !== '');
+  known.set(lines, code);
+  return code;
 }
 
 function sha256(parts: readonly string[]): string {

@@ -1,3 +1,17 @@
+export { createForge, type ForgeSettings } from './create-forge.ts';
+export { GitLabForge, type GitLabForgeSettings } from './gitlab-forge.ts';
+export type {
+  CommitStatus,
+  Forge,
+  ForgeMergeRequest,
+  ForgeNote,
+  ForgeThread,
+  GitRemote,
+  MergeRequestHead,
+  ProxyAddresses,
+  ThreadCreated,
+  ThreadPlace,
+} from './forge.ts';
 export type { ForgeEvent, IgnoredWhy } from './forge-event.ts';
 export { parseGitLabEvent } from './gitlab-webhook.ts';
 export {
