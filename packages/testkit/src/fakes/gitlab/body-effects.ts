@@ -58,15 +58,19 @@ function findImages(text: string): BodyEffect[] {
 
 function findLinks(text: string, ownUrl: string): BodyEffect[] {
   const found = new Set<string>();
+  const bare = text.replace(/\]\([^)]*\)|<[^>]*>/g, ' ');
   const patterns = [
     /(?<![!\\])\[(?:[^\]\\]|\\.)*\]\(\s*<?([^)\s>]*)/g,
     /^ {0,3}\[[^\]]+\]:\s*<?(\S+?)>?(?:\s|$)/gm,
     /<a\b[^>]*?href\s*=\s*["']?([^"'\s>]+)/gi,
     /<([a-z][a-z0-9+.-]*:[^\s>]*)>/gi,
+  ];
+  const barePatterns = [
     /(?<![\w\\])((?:https?|ftp|mailto|javascript|data):(?:\/\/)?[^\s<>"')\]]+)/gi,
     /(?<![\w/.@-])(www\.[^\s<>"')\]]+)/gi,
   ];
   for (const pattern of patterns) for (const match of text.matchAll(pattern)) found.add(match[1] ?? '');
+  for (const pattern of barePatterns) for (const match of bare.matchAll(pattern)) found.add(match[1] ?? '');
   return [...found].filter((address) => isForeign(address, ownUrl)).map((detail) => ({ kind: 'link', detail }));
 }
 

@@ -31,6 +31,7 @@ import {
   type OpenMergeRequest,
 } from './merge-request-actions.ts';
 import { checkNotePosition, createNote, deleteNote, resolveDiscussion } from './note-actions.ts';
+import { applySuggestion, parseSuggestions, type AppliedSuggestion } from './suggestions.ts';
 import type { WebhookDelivery } from './webhook-sender.ts';
 
 interface FakeGitLabParts {
@@ -257,7 +258,7 @@ export class FakeGitLab implements AsyncDisposable {
     await approve(this.#world, this.mergeRequest(iid, project), user);
   }
 
-  addWebhook(spec: NewWebhook, project: GitLabProject = this.#onlyProject()): GitLabWebhook {
+  addWebhook(spec: NewWebhook, project: GitLabProject = this.project()): GitLabWebhook {
     const webhook: GitLabWebhook = {
       id: this.#world.nextId(),
       uuid: this.#world.nextUuid(),
@@ -280,7 +281,16 @@ export class FakeGitLab implements AsyncDisposable {
     return this.#world.webhooks.resend(deliveryId);
   }
 
-  mergeRequest(iid: number, project: GitLabProject = this.#onlyProject()): GitLabMergeRequest {
+  /** A project by its path; without one the first. */
+  project(path?: string): GitLabProject {
+    const project = this.#world.projects.find(
+      (candidate) => candidate.pathWithNamespace === (path ?? candidate.pathWithNamespace),
+    );
+    if (project === undefined) throw new Error('the fake GitLab has no such project');
+    return project;
+  }
+
+  mergeRequest(iid: number, project: GitLabProject = this.project()): GitLabMergeRequest {
     return this.#world.mergeRequest(project.id, iid);
   }
 
@@ -323,7 +333,7 @@ export class FakeGitLab implements AsyncDisposable {
   }
 
   /** Commit statuses, oldest first. */
-  statuses(sha: string, project: GitLabProject = this.#onlyProject()): readonly GitLabCommitStatus[] {
+  statuses(sha: string, project: GitLabProject = this.project()): readonly GitLabCommitStatus[] {
     return project.statuses.filter((status) => status.sha === sha);
   }
 
@@ -332,18 +342,28 @@ export class FakeGitLab implements AsyncDisposable {
     return await checkNotePosition(this.#world, this.mergeRequest(iid, project), position);
   }
 
+  /** What the file of a note becomes when a person applies its suggestion; throws where GitLab offers no such button. */
+  async applySuggestion(noteId: number, index = 0): Promise<AppliedSuggestion> {
+    for (const project of this.#world.projects) {
+      for (const mergeRequest of project.mergeRequests) {
+        const note = this.notes(mergeRequest.iid, project).find((candidate) => candidate.id === noteId);
+        if (note === undefined) continue;
+        const fence = parseSuggestions(note.body)[index];
+        if (fence === undefined) throw new Error(`note ${noteId} has no suggestion ${index}`);
+        const headSha = mergeRequest.versions.at(-1)?.headSha ?? '';
+        const file = await project.repository.readFile(headSha, note.position?.new_path ?? '');
+        return applySuggestion(note, fence, file?.toString('utf8') ?? '');
+      }
+    }
+    throw new Error(`no note ${noteId}`);
+  }
+
   /** Stops it; throws when clients broke its rules, unless that was allowed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts.stop();
     if (this.#parts.allowViolations || this.violations.length === 0) return;
     const lines = this.violations.map(({ method, path, what }) => `${method} ${path}: ${what}`);
     throw new Error(`the fake GitLab was used wrongly:\n${lines.join('\n')}`);
-  }
-
-  #onlyProject(): GitLabProject {
-    const [project] = this.#world.projects;
-    if (project === undefined) throw new Error('the fake GitLab has no project yet');
-    return project;
   }
 }
 

@@ -1,5 +1,12 @@
 /** What happened in the world, told to the webhooks that want it. */
-import type { GitLabHookEvent, GitLabMergeRequest, GitLabNote, GitLabProject, GitLabUser } from './gitlab-state.ts';
+import type {
+  GitLabHookEvent,
+  GitLabMergeRequest,
+  GitLabNote,
+  GitLabProject,
+  GitLabUser,
+  GitLabWebhook,
+} from './gitlab-state.ts';
 import { isDraftTitle, type GitLabWorld } from './gitlab-world.ts';
 import {
   mergeRequestHook,
@@ -77,6 +84,22 @@ export async function tellPush(
   for (const id of shas.slice(0, 20)) commits.push({ id, ...(await project.repository.readCommit(id)) });
   const body = pushHook({ ...push, user: push.by, project: projectFacts(world, project), commits });
   send(world, project, 'push_events', { ...body, total_commits_count: shas.length });
+}
+
+/** What GitLab sends when a person tries a webhook; false where the project has nothing to show. */
+export async function testWebhook(
+  world: GitLabWorld,
+  project: GitLabProject,
+  webhook: GitLabWebhook,
+  event: GitLabHookEvent,
+): Promise<boolean> {
+  const mergeRequest = project.mergeRequests.at(-1);
+  if (mergeRequest === undefined) return false;
+  const facts = { project: projectFacts(world, project), mergeRequest: await mergeRequestFacts(world, mergeRequest) };
+  const user = world.user(mergeRequest.authorId);
+  const build = { merge_requests_events: mergeRequestHook, note_events: noteHook, push_events: pushHook }[event];
+  world.webhooks.send(webhook, eventNames[event], build({ ...facts, user }), world.url);
+  return true;
 }
 
 function projectFacts(world: GitLabWorld, project: GitLabProject): HookProject {

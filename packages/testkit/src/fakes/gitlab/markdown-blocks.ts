@@ -10,7 +10,7 @@ export interface MarkdownBlock {
   readonly kind: 'paragraph' | 'code' | 'html' | 'heading';
   readonly startLine: number;
   readonly endLine: number;
-  /** Not inside a quote, a list or an HTML element that an earlier block opened. */
+  /** Not inside a quote or a list. HTML elements around it do not count: GitLab looks for commands with HTML off. */
   readonly isTopLevel: boolean;
   /** The lines without the marks of the containers around them; for a fence, what it holds. */
   readonly text: string;
@@ -23,19 +23,16 @@ interface Line {
   readonly number: number;
 }
 
-interface ParseState {
-  readonly blocks: MarkdownBlock[];
-  /** HTML elements that earlier blocks left open: the browser puts what follows into them. */
-  readonly openElements: string[];
-}
-
 /** The leaves of a text, in order. Carriage returns must be gone. */
 export function parseMarkdown(text: string): readonly MarkdownBlock[] {
-  const state: ParseState = { blocks: [], openElements: [] };
+  const blocks: MarkdownBlock[] = [];
   const lines = text.split('\n').map((line, number) => ({ text: line, number }));
-  parseLines(lines, state, true);
-  return state.blocks;
+  parseLines(lines, blocks, 0);
+  return blocks;
 }
+
+/** What is nested deeper is a paragraph: a hostile text must not exhaust the stack. */
+const maxDepth = 50;
 
 const fencePattern = /^ {0,3}(?:(`{3,})([^`]*)|(~{3,})(.*))$/;
 const blockQuotePattern = /^ {0,3}> ?/;
@@ -50,10 +47,10 @@ const isBlank = (line: string): boolean => /^[ \t]*$/.test(line);
 /** Whether the last block is a paragraph that a following line may continue. */
 type Open = 'paragraph' | 'closed';
 
-function parseLines(lines: readonly Line[], state: ParseState, isTopLevel: boolean): Open {
+function parseLines(lines: readonly Line[], blocks: MarkdownBlock[], depth: number): Open {
   let paragraph: Line[] = [];
   const flush = (kind: 'paragraph' | 'heading' = 'paragraph') => {
-    if (paragraph.length > 0) addBlock(state, kind, paragraph, isTopLevel);
+    if (paragraph.length > 0) addBlock(blocks, kind, paragraph, depth);
     paragraph = [];
   };
   for (let index = 0; index < lines.length;) {
@@ -71,7 +68,7 @@ function parseLines(lines: readonly Line[], state: ParseState, isTopLevel: boole
       index++;
       continue;
     }
-    const taken = takeBlock(rest, state, isTopLevel, paragraph.length > 0, flush);
+    const taken = takeBlock(rest, blocks, depth, paragraph.length > 0, flush);
     if (taken === 0) paragraph.push(line);
     index += Math.max(taken, 1);
   }
@@ -83,8 +80,8 @@ function parseLines(lines: readonly Line[], state: ParseState, isTopLevel: boole
 /** How many lines a block other than a paragraph takes from the front; 0 where none begins. */
 function takeBlock(
   lines: readonly Line[],
-  state: ParseState,
-  isTopLevel: boolean,
+  blocks: MarkdownBlock[],
+  depth: number,
   isInParagraph: boolean,
   flush: () => void,
 ): number {
@@ -96,7 +93,7 @@ function takeBlock(
   };
   if (!isInParagraph && indentPattern.test(first)) {
     return take(countIndented(lines), (taken) => {
-      addBlock(state, 'code', taken, isTopLevel);
+      addBlock(blocks, 'code', taken, depth);
     });
   }
   const fence = fencePattern.exec(first);
@@ -104,30 +101,31 @@ function takeBlock(
     const count = countFenced(lines, fence[1] ?? fence[3] ?? '');
     const info = (fence[2] ?? fence[4] ?? '').trim();
     return take(count, (taken) => {
-      addBlock(state, 'code', taken, isTopLevel, info);
+      addBlock(blocks, 'code', taken, depth, info);
     });
   }
   const multiline = multilineQuotePattern.exec(first);
-  if (multiline !== null) {
+  if (multiline !== null && depth < maxDepth) {
     const end = lines.findIndex(
       (line, index) => index > 0 && multilineQuotePattern.exec(line.text)?.[1] === multiline[1],
     );
     const count = end === -1 ? lines.length : end + 1;
     return take(count, (taken) => {
-      parseLines(taken.slice(1, end === -1 ? undefined : -1), state, false);
+      parseLines(taken.slice(1, end === -1 ? undefined : -1), blocks, depth + 1);
     });
   }
-  if (blockQuotePattern.test(first)) return takeContainer(lines, state, flush, quoteLine);
+  const canNest = depth < maxDepth;
+  if (canNest && blockQuotePattern.test(first)) return takeContainer(lines, blocks, depth, flush, quoteLine);
   if (headingPattern.test(first)) {
     return take(1, (taken) => {
-      addBlock(state, 'heading', taken, isTopLevel);
+      addBlock(blocks, 'heading', taken, depth);
     });
   }
   if (thematicBreakPattern.test(first)) return take(1, () => undefined);
   const list = listPattern.exec(first);
-  if (list !== null && !(isInParagraph && isNoInterruption(first, list))) {
+  if (canNest && list !== null && !(isInParagraph && isNoInterruption(first, list))) {
     const width = (list[1]?.length ?? 0) + (/^ {1,4}$/.test(list[2] ?? '') ? (list[2]?.length ?? 0) : 1);
-    return takeContainer(lines, state, flush, (text, index) => {
+    return takeContainer(lines, blocks, depth, flush, (text, index) => {
       if (index === 0) return text.slice(width);
       if (isBlank(text)) return '';
       return text.startsWith(' '.repeat(width)) ? text.slice(width) : null;
@@ -136,8 +134,7 @@ function takeBlock(
   const htmlEnd = htmlBlockEnd(first, isInParagraph);
   if (htmlEnd === null) return 0;
   return take(countHtml(lines, htmlEnd), (taken) => {
-    addBlock(state, 'html', taken, isTopLevel);
-    trackElements(state.openElements, taken.map((line) => line.text).join('\n'));
+    addBlock(blocks, 'html', taken, depth);
   });
 }
 
@@ -152,7 +149,8 @@ const quoteLine = (text: string): string | null =>
 /** A quote or a list item: its own lines, and lazy ones that continue a paragraph at its end. */
 function takeContainer(
   lines: readonly Line[],
-  state: ParseState,
+  blocks: MarkdownBlock[],
+  depth: number,
   flush: () => void,
   strip: (text: string, index: number) => string | null,
 ): number {
@@ -162,16 +160,16 @@ function takeContainer(
   for (const [index, line] of lines.entries()) {
     const text = strip(line.text, index);
     if (text !== null) inner.push({ text, number: line.number });
-    else if (!isBlank(line.text) && isLazy(line.text) && endsInParagraph(inner)) inner.push(line);
+    else if (!isBlank(line.text) && isLazy(line.text) && endsInParagraph(inner, depth + 1)) inner.push(line);
     else break;
     count++;
   }
-  parseLines(inner, state, false);
+  parseLines(inner, blocks, depth + 1);
   return count;
 }
 
-function endsInParagraph(lines: readonly Line[]): boolean {
-  return parseLines(lines, { blocks: [], openElements: [] }, false) === 'paragraph';
+function endsInParagraph(lines: readonly Line[], depth: number): boolean {
+  return parseLines(lines, [], depth) === 'paragraph';
 }
 
 function isLazy(text: string): boolean {
@@ -215,32 +213,21 @@ function countHtml(lines: readonly Line[], end: RegExp): number {
   return isBlank(lines[last]?.text ?? '') ? last : last + 1;
 }
 
-const voidElements = /^(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr|p)$/;
-
-function trackElements(open: string[], html: string): void {
-  for (const tag of html.replace(/<!--.*?-->/gs, '').matchAll(/<(\/?)([a-zA-Z][\w-]*)[^>]*?(\/?)>/g)) {
-    const name = (tag[2] ?? '').toLowerCase();
-    if (voidElements.test(name) || tag[3] === '/') continue;
-    if (tag[1] === '') open.push(name);
-    else if (open.includes(name)) open.length = open.lastIndexOf(name);
-  }
-}
-
 function addBlock(
-  state: ParseState,
+  blocks: MarkdownBlock[],
   kind: MarkdownBlock['kind'],
   lines: readonly Line[],
-  isTopLevel: boolean,
+  depth: number,
   info: string | null = null,
 ): void {
   const isFence = info !== null;
   const first = lines[0]?.number ?? 0;
   const content = isFence ? fenceContent(lines) : lines;
-  state.blocks.push({
+  blocks.push({
     kind,
     startLine: first,
     endLine: lines.at(-1)?.number ?? first,
-    isTopLevel: isTopLevel && state.openElements.length === 0,
+    isTopLevel: depth === 0,
     text: content.map((line) => line.text).join('\n'),
     info,
   });

@@ -55,7 +55,8 @@ export function toPosition(param: z.output<ReturnType<typeof positionParam>>): D
   };
 }
 
-function isAtLeast(version: string, major: number, minor: number): boolean {
+/** Whether a version is this one or newer. */
+export function isAtLeast(version: string, major: number, minor: number): boolean {
   const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number);
   return ownMajor > major || (ownMajor === major && ownMinor >= minor);
 }

@@ -4,8 +4,10 @@
  *
  * - the older one takes every line that begins with `/` and a known command, in any letter case, except inside what its
  *   regular expressions take for code, inline code on lines of its own, HTML and `>>>` quotes. A fence of four
- *   backticks, a fence that is not closed and a quote with `>` protect nothing;
- * - the newer one looks only into paragraphs at the top level of the Markdown, and there not into inline code.
+ *   backticks, a fence that is not closed and a quote with `>` protect nothing. (Some releases were also kept from
+ *   commands by any backtick at the end of a later line; no client should live by that accident.)
+ * - the newer one looks only into paragraphs at the top level of the Markdown, and there not into inline code. A
+ *   paragraph between `<details>` and `</details>` is at the top level, for it parses with HTML off.
  *
  * Both first drop every carriage return.
  */
@@ -89,7 +91,7 @@ const html = `${lineStart}<[^>]+?>\\n.+?\\n</[^>]+?>${lineEnd}`;
 /** What is skipped before a command is looked for, as the older generation has it. */
 const skippedByRegExp = [
   `${lineStart}\`\`\`.+?\\n\`\`\`${lineEnd}`,
-  `${lineStart}.*\`\\n*.+?\\n*\`${lineEnd}`,
+  `${lineStart}\`\\n.+?\\n\`${lineEnd}`,
   html,
   `${lineStart}>>>.+?\\n>>>${lineEnd}`,
 ];

@@ -80,10 +80,12 @@ function traceOldSide(trace: PositionTrace, line: number): Place | null {
   return { oldPath, newPath: file.newPath, oldLine, newLine: null };
 }
 
-function traceFile({ position, newRefs, newVersion }: PositionTrace): TracedPosition {
+/** A note on a whole file is outdated by any change of it. */
+function traceFile({ position, newRefs, newVersion, headToHead }: PositionTrace): TracedPosition {
+  const isChanged = headToHead.files.some((file) => file.oldPath === position.new_path);
   const file = newVersion.files.find((candidate) => candidate.newPath === position.new_path);
-  if (file === undefined) return { kind: 'outdated' };
-  return { kind: 'moved', position: { ...position, ...newRefs, old_path: file.oldPath, new_path: file.newPath } };
+  if (isChanged || file === undefined) return { kind: 'outdated' };
+  return { kind: 'moved', position: { ...position, ...newRefs, old_path: file.oldPath } };
 }
 
 function fileOf(diff: VersionDiff, place: Place): DiffFile | null {
