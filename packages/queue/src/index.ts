@@ -12,7 +12,7 @@ export type {
   TaskQueue,
   TaskView,
 } from './task-queue.ts';
-export { defaultQueueSettings, type QueueSettings } from './queue-settings.ts';
+export type { QueueSettings } from './queue-settings.ts';
 export { MemoryTaskQueue, type MemoryTaskQueueOptions } from './memory-task-queue.ts';
-export { RedisTaskQueue, connectRedisTaskQueue, type RedisTaskQueueOptions } from './redis-task-queue.ts';
+export { connectRedisTaskQueue, type RedisTaskQueue, type RedisTaskQueueOptions } from './redis-task-queue.ts';
 export { connectRedis, type RedisConnection, type RedisSettings } from './redis-connection.ts';

@@ -58,6 +58,7 @@ function optionsOf(settings: RedisSettings, random: () => number): RedisOptions 
     maxRetriesPerRequest: 1,
     commandTimeout: commandTimeoutMs,
     connectTimeout: connectTimeoutMs,
+    disconnectTimeout: 500,
     // A connection whose packets vanish looks open; without an answer for this long it is made anew.
     socketTimeout: 2 * commandTimeoutMs,
     retryStrategy: (times) => 20 + random() * Math.min(longestReconnectDelayMs, 50 * 2 ** Math.min(times, 10)),
@@ -87,7 +88,7 @@ function reportConnection(redis: Redis, url: string, log: Log): () => unknown {
     lastError = undefined;
     log.info({ url }, 'redis connected');
   });
-  redis.on('close', () => {
+  redis.on('reconnecting', () => {
     if (!isUp) return;
     isUp = false;
     log.warn({ url, err: translateRedisError(lastError) }, 'redis connection lost');

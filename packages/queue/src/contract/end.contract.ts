@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { TaskFilter } from '../task-queue.ts';
 import {
   aCommand,
   aFailure,
@@ -231,7 +232,7 @@ export function endContract(makeQueue: MakeQueue): void {
       await queue.complete(await mustLease(queue), { kind: 'done' });
       advance(10);
       await mustLease(queue);
-      const iids = async (filter: Parameters<typeof queue.list>[0]) =>
+      const iids = async (filter: TaskFilter) =>
         (await queue.list(filter)).map(({ subject, state }) => `${subject.iid} ${state}`);
 
       expect(await iids({ limit: 10 })).toEqual(['2 leased', '1 done', '4 waiting', '3 waiting']);

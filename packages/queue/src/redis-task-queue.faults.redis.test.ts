@@ -1,0 +1,352 @@
+/** What only a real store can do to a queue: forget scripts, die, hang, fill up, hold foreign things. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Secret, silentLog, systemClock, type Log, type LogFacts } from '@drydock/core';
+import { startRedisServer, whyNoRedisServer, type RedisServer } from '@drydock/testkit';
+import {
+  aFailure,
+  aTaskRequest,
+  atOnce,
+  debounced,
+  leaseNext,
+  mustLease,
+  mustRun,
+  sha,
+  taskIdOfIid,
+} from './contract/queue-under-test.ts';
+import { connectRedis, type RedisConnection } from './redis-connection.ts';
+import { RedisTaskQueue, connectRedisTaskQueue } from './redis-task-queue.ts';
+import type { LeasedTask } from './task-queue.ts';
+
+const describeRedis = whyNoRedisServer() === null ? describe : describe.skip;
+const signal = AbortSignal.timeout(600_000);
+
+/** Asks until the answer is right: after a restart the client needs a moment. */
+async function eventually<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (attempt === 200) throw error;
+      await systemClock.sleep(25, signal);
+    }
+  }
+}
+
+describeRedis('RedisTaskQueue on a store that lives', () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  let queue: RedisTaskQueue;
+  let queues = 0;
+  let prefix = '';
+  beforeAll(async () => {
+    server = await startRedisServer();
+  });
+  beforeEach(async () => {
+    queues += 1;
+    prefix = `test-${queues}:`;
+    redis = await connectRedis({ url: new Secret(server.url) }, silentLog);
+    queue = new RedisTaskQueue({ redis, keyPrefix: prefix });
+  });
+  afterEach(async () => {
+    await queue.close();
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+  const key = (name: string) => `${prefix}{drydock}:${name}`;
+
+  it('goes on after Redis forgot the scripts', async () => {
+    const held = await mustRun(queue);
+    await redis.script('FLUSH');
+
+    expect(await queue.extend(held, 15_000)).toEqual({ kind: 'held', interrupt: null });
+    await redis.script('FLUSH');
+    expect(await queue.complete(held, { kind: 'done' })).toEqual({ kind: 'completed', requeued: false });
+  });
+
+  it('takes 200 copies of a delivery as one', async () => {
+    const options = { ...debounced, deliveryKeys: ['gitlab:delivery', 'gitlab:body'] };
+
+    const kinds = await Promise.all(Array.from({ length: 200 }, () => queue.enqueue(aTaskRequest(), options)));
+
+    expect(kinds.filter(({ kind }) => kind === 'queued')).toHaveLength(1);
+    expect(kinds.filter(({ kind }) => kind === 'duplicate')).toHaveLength(199);
+    expect(await queue.stats()).toMatchObject({ waiting: 1 });
+  });
+
+  it('gives 500 tasks to 8 schedulers, each once', async () => {
+    const tasks = 500;
+    for (let iid = 1; iid <= tasks; iid += 1) await queue.enqueue(aTaskRequest({ iid }), atOnce);
+    const schedulers = await Promise.all(
+      Array.from({ length: 8 }, () => connectRedisTaskQueue({ url: new Secret(server.url), keyPrefix: prefix })),
+    );
+
+    const leased = await Promise.all(
+      schedulers.map(async (scheduler) => {
+        const taken: LeasedTask[] = [];
+        for (;;) {
+          const task = await scheduler.lease({ owner: 'one of 8', ttlMs: 60_000, maxRunning: tasks });
+          if (task === null) return taken;
+          taken.push(task);
+          if (taken.length % 2 === 0) await scheduler.complete(task, { kind: 'done' });
+        }
+      }),
+    );
+
+    const ids = leased.flat().map(({ taskId }) => taskId);
+    expect(ids).toHaveLength(tasks);
+    expect(new Set(ids).size).toBe(tasks);
+    expect(leased.flat().every(({ lease }) => lease === 1)).toBe(true);
+    await Promise.all(schedulers.map((scheduler) => scheduler.close()));
+  });
+
+  it('never lets more run than it may, however many ask at once', async () => {
+    for (let iid = 1; iid <= 30; iid += 1) await queue.enqueue(aTaskRequest({ iid }), atOnce);
+
+    const asked = await Promise.all(
+      Array.from({ length: 40 }, () => queue.lease({ owner: 'one', ttlMs: 60_000, maxRunning: 7 })),
+    );
+
+    expect(asked.filter((task) => task !== null)).toHaveLength(7);
+    expect(await queue.stats()).toMatchObject({ running: 7, waiting: 23 });
+  });
+
+  it('takes ages from the time of Redis', async () => {
+    await queue.enqueue(aTaskRequest(), { ...atOnce, debounceMs: 30, maxDebounceMs: 60 });
+    expect(await queue.lease({ owner: 'one', ttlMs: 40, maxRunning: 1 })).toBeNull();
+
+    const first = await eventually(async () => {
+      const task = await queue.lease({ owner: 'one', ttlMs: 40, maxRunning: 1 });
+      if (task === null) throw new Error('not ready yet');
+      return task;
+    });
+    const second = await eventually(async () => {
+      const task = await queue.lease({ owner: 'two', ttlMs: 15_000, maxRunning: 1 });
+      if (task === null) throw new Error('still held');
+      return task;
+    });
+
+    expect([first.lease, second.lease]).toEqual([1, 2]);
+    const [seconds] = await redis.time();
+    expect(Math.abs(second.queuedAtMs / 1000 - Number(seconds))).toBeLessThan(30);
+  });
+
+  it('keeps all keys in one slot, and writes a version into each value of its own', async () => {
+    const held = await mustRun(queue);
+    await queue.complete(held, { kind: 'done' });
+    await queue.enqueue(aTaskRequest({ iid: 8 }), { ...debounced, deliveryKeys: ['gitlab:1'] });
+    await mustRun(queue, aTaskRequest({ iid: 9 }));
+    await queue.ping();
+
+    const keys = await redis.keys(`${prefix}*`);
+
+    expect(keys.every((name) => name.startsWith(key('')))).toBe(true);
+    for (const name of keys) {
+      const type = await redis.type(name);
+      if (type === 'hash') expect(await redis.hget(name, 'v')).toBe('1');
+      if (type === 'string') expect(await redis.get(name)).toMatch(/^1\b/);
+    }
+    expect(await redis.pttl(key(`task:${taskIdOfIid(7)}`))).toBeGreaterThan(29 * 24 * 3_600_000);
+    expect(await redis.pttl(key(`task:${taskIdOfIid(8)}`))).toBe(-1);
+  });
+
+  it.each(['ready', 'delayed', 'parked', 'state:waiting', `task:${taskIdOfIid(7)}`])(
+    'refuses an event and writes nothing when %s holds something else',
+    async (name) => {
+      await redis.lpush(key(name), 'foreign');
+      const before = await redis.keys(`${prefix}*`);
+
+      const refused = queue.enqueue(aTaskRequest(), { ...atOnce, deliveryKeys: ['gitlab:1'] });
+
+      await expect(refused).rejects.toMatchObject({
+        kind: 'blocked',
+        code: 'queue.wrong_type',
+        message: expect.stringContaining(key(name)),
+      });
+      expect(await redis.keys(`${prefix}*`)).toEqual(before);
+    },
+  );
+
+  it.each(['ready', 'delayed', 'leases', 'state:running', 'state:dead'])(
+    'refuses to end a task and writes nothing when %s holds something else',
+    async (name) => {
+      const held = await mustRun(queue);
+      const hash = await redis.hgetall(key(`task:${held.taskId}`));
+      await redis.rename(key('leases'), key('leases-aside'));
+      if (name !== 'leases') await redis.rename(key('leases-aside'), key('leases'));
+      await redis.lpush(key(name), 'foreign');
+
+      await expect(queue.fail(held, aFailure({ class: 'terminal' }))).rejects.toMatchObject({
+        code: 'queue.wrong_type',
+      });
+
+      expect(await redis.hgetall(key(`task:${held.taskId}`))).toEqual(hash);
+    },
+  );
+
+  it('parks a task that it cannot read, says so, and goes on with the others', async () => {
+    const said: LogFacts[] = [];
+    const log: Log = { ...silentLog, error: (facts) => said.push(facts) };
+    const speaking = new RedisTaskQueue({ redis, keyPrefix: prefix, log });
+    for (const iid of [1, 2, 3]) await speaking.enqueue(aTaskRequest({ iid }), atOnce);
+    await speaking.enqueue(aTaskRequest({ iid: 4 }), atOnce);
+    await redis.del(key(`task:${taskIdOfIid(1)}`));
+    await redis.set(key(`task:${taskIdOfIid(2)}`), 'foreign');
+    await redis.hset(key(`task:${taskIdOfIid(3)}`), 'v', '2');
+
+    const task = await mustLease(speaking);
+
+    expect(task.taskId).toBe(taskIdOfIid(4));
+    expect(said.map(({ taskId }) => taskId)).toEqual([1, 2, 3].map(taskIdOfIid));
+    expect(await redis.zrange(key('parked'), '0', '-1')).toEqual([1, 2, 3].map(taskIdOfIid));
+    expect((await speaking.list({ limit: 10 })).map(({ taskId }) => taskId)).toEqual([task.taskId]);
+    await expect(speaking.get(taskIdOfIid(3))).rejects.toMatchObject({ code: 'queue.wrong_type' });
+    expect((await speaking.enqueue(aTaskRequest({ iid: 1 }), atOnce)).kind).toBe('queued');
+    expect(await redis.zscore(key('parked'), taskIdOfIid(1))).toBeNull();
+  });
+
+  it('moves tasks whose delay ended in batches, and loses none', async () => {
+    let nowMs = Date.now();
+    const timed = new RedisTaskQueue({ redis, keyPrefix: prefix, testNowMs: () => nowMs });
+    for (let iid = 1; iid <= 250; iid += 1) await timed.enqueue(aTaskRequest({ iid }), debounced);
+    nowMs += 5_000;
+
+    const ids = new Set<string>();
+    for (let task = await leaseAny(timed); task !== null; task = await leaseAny(timed)) ids.add(task.taskId);
+
+    expect(ids.size).toBe(250);
+  });
+});
+
+function leaseAny(queue: RedisTaskQueue): Promise<LeasedTask | null> {
+  return queue.lease({ owner: 'one', ttlMs: 60_000, maxRunning: 1_000 });
+}
+
+describeRedis('RedisTaskQueue on a store that fails', () => {
+  it('loses nothing that it acknowledged when Redis is killed under load', async () => {
+    await using server = await startRedisServer({ config: { appendfsync: 'always' } });
+    const queue = await connectRedisTaskQueue({ url: new Secret(server.url) });
+    const acknowledged: string[] = [];
+    let iid = 0;
+    let isOver = false;
+    const producers = Array.from({ length: 16 }, async () => {
+      while (!isOver) {
+        iid += 1;
+        const request = aTaskRequest({ iid });
+        try {
+          acknowledged.push((await queue.enqueue(request, { ...atOnce, deliveryKeys: [`gitlab:${iid}`] })).taskId);
+        } catch {
+          await systemClock.sleep(5, signal);
+        }
+      }
+    });
+
+    for (let round = 0; round < 3; round += 1) {
+      const before = acknowledged.length;
+      await eventually(async () => {
+        if (acknowledged.length < before + 200) throw new Error('too few yet');
+      });
+      await server.kill();
+      await server.restart();
+    }
+    await eventually(() => queue.ping());
+    isOver = true;
+    await Promise.all(producers);
+
+    const waiting = new Set<string>();
+    for (let task = await leaseEvery(queue); task !== null; task = await leaseEvery(queue)) waiting.add(task.taskId);
+    expect(acknowledged.filter((taskId) => !waiting.has(taskId))).toEqual([]);
+    await queue.close();
+  });
+
+  it('fails soon when Redis hangs, and comes back with it', async () => {
+    await using server = await startRedisServer();
+    const queue = await connectRedisTaskQueue({ url: new Secret(server.url), commandTimeoutMs: 300 });
+    await mustRun(queue);
+    server.pause();
+    const startedAt = performance.now();
+
+    await expect(queue.ping()).rejects.toMatchObject({ kind: 'transient', code: 'queue.unreachable' });
+    await expect(queue.enqueue(aTaskRequest({ iid: 8 }), atOnce)).rejects.toMatchObject({ code: 'queue.unreachable' });
+
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    server.resume();
+    await eventually(() => queue.ping());
+    await queue.enqueue(aTaskRequest({ iid: 8 }), atOnce);
+    expect(await leaseNext(queue)).not.toBeNull();
+    await queue.close();
+  });
+
+  it('answers at once while Redis is away', async () => {
+    await using server = await startRedisServer();
+    const queue = await connectRedisTaskQueue({ url: new Secret(server.url) });
+    await server.kill();
+    await expect(queue.ping()).rejects.toMatchObject({ code: 'queue.unreachable' });
+
+    await expect(queue.enqueue(aTaskRequest(), atOnce)).rejects.toMatchObject({ code: 'queue.unreachable' });
+
+    await queue.close();
+  });
+
+  it('refuses events when Redis is full, while what runs still ends', async () => {
+    await using server = await startRedisServer();
+    const queue = await connectRedisTaskQueue({ url: new Secret(server.url) });
+    const admin = await connectRedis({ url: new Secret(server.url) }, silentLog);
+    for (const iid of [1, 2, 3]) await queue.enqueue(aTaskRequest({ iid }), atOnce);
+    const held = await mustLease(queue);
+    await admin.config('SET', 'maxmemory', '1');
+
+    const refused = queue.enqueue(aTaskRequest({ iid: 4 }), { ...atOnce, deliveryKeys: ['gitlab:4'] });
+
+    await expect(refused).rejects.toMatchObject({ kind: 'transient', code: 'queue.full' });
+    await expect(queue.ping()).rejects.toMatchObject({ code: 'queue.full' });
+    expect(await queue.extend(held, 15_000)).toMatchObject({ kind: 'held' });
+    expect(await queue.beginLaunch(held, sha('a'))).toMatchObject({ kind: 'begun' });
+    expect(await queue.beginPublishing(held)).toEqual({ kind: 'publishing' });
+    expect(await queue.complete(held, { kind: 'done' })).toMatchObject({ kind: 'completed' });
+    expect(await queue.fail(await mustLease(queue), aFailure())).toMatchObject({ kind: 'retrying' });
+    expect(await queue.release(await mustLease(queue), { delayMs: 0, why: 'test' })).toEqual({ kind: 'released' });
+    await admin.config('SET', 'maxmemory', '0');
+    expect((await queue.enqueue(aTaskRequest({ iid: 4 }), { ...atOnce, deliveryKeys: ['gitlab:4'] })).kind).toBe(
+      'queued',
+    );
+    await admin.quit();
+    await queue.close();
+  });
+
+  it('is not ready when Redis takes no writes', async () => {
+    await using master = await startRedisServer();
+    await using replica = await startRedisServer({ config: { replicaof: `127.0.0.1 ${master.port}` } });
+    const queue = await connectRedisTaskQueue({ url: new Secret(replica.url) });
+
+    await expect(queue.ping()).rejects.toMatchObject({ kind: 'transient', code: 'queue.unreachable' });
+    await queue.close();
+  });
+
+  it('hears wake-ups again after Redis was away', async () => {
+    await using server = await startRedisServer();
+    const queue = await connectRedisTaskQueue({ url: new Secret(server.url) });
+    let wakes = 0;
+    queue.onWake(() => {
+      wakes += 1;
+    });
+    const isWoken = async () => {
+      const before = wakes;
+      await queue.enqueue(aTaskRequest(), atOnce);
+      await systemClock.sleep(5, signal);
+      if (wakes === before) throw new Error('not woken yet');
+    };
+    await eventually(isWoken);
+
+    await server.kill();
+    await server.restart();
+
+    await eventually(isWoken);
+
+    await queue.close();
+  });
+});
+
+function leaseEvery(queue: RedisTaskQueue): Promise<LeasedTask | null> {
+  return queue.lease({ owner: 'one', ttlMs: 60_000, maxRunning: 1_000_000 });
+}
