@@ -1,3 +1,9 @@
+export { buildDemoRepository, secondPushRef } from './demo/build-demo-repository.ts';
+export type { DemoRepository } from './demo/build-demo-repository.ts';
+export type { DemoFiles } from './demo/demo-files.ts';
+export { demoProject } from './demo/demo-project.ts';
+export type { DemoCommit, DemoProject, PlantedBug } from './demo/demo-project.ts';
+export { scriptedReviewer } from './fakes/claude/reviewer/scripted-reviewer.ts';
 export { claudeFault } from './fakes/claude/claude-fault.ts';
 export type { ClaudeFault } from './fakes/claude/claude-fault.ts';
 export { defaultClaudeModels } from './fakes/claude/claude-models.ts';
