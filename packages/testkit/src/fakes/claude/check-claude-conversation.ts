@@ -11,7 +11,8 @@ export function checkConversation(
   model: FakeClaudeModel,
   memory: ClaudeMemory,
 ): ClaudeRefusal | null {
-  const isContinuation = messages.at(-1)?.role === 'assistant' && memory.isPausedTurn(rawContent(messages.at(-1)));
+  const last = messages.at(-1);
+  const isContinuation = last?.role === 'assistant' && memory.isPausedTurn(rawContent(last));
   return (
     checkRoles(messages) ??
     first(messages, (message, index) => checkContent(message, index, index === messages.length - 1)) ??
@@ -136,10 +137,15 @@ function checkEnd(messages: readonly ClaudeMessage[], model: FakeClaudeModel): C
   return null;
 }
 
+/** What a paused turn had brought before this request let it go on: both parts come back as one message. */
+export function continuedContent(request: { readonly messages: readonly ClaudeMessage[] }): readonly unknown[] {
+  const last = request.messages.at(-1);
+  return last?.role === 'assistant' ? rawContent(last) : [];
+}
+
 /** The content as it came over the wire: wrapped blocks are unwrapped. */
-function rawContent(message: ClaudeMessage | undefined): unknown {
-  if (message === undefined || typeof message.content === 'string') return message?.content;
-  return message.content.map((block) => (block.type === 'opaque' ? block.raw : block));
+function rawContent(message: ClaudeMessage): readonly unknown[] {
+  return blocksOf(message).map((block) => (block.type === 'opaque' ? block.raw : block));
 }
 
 function toolUseIds(message: ClaudeMessage): readonly string[] {

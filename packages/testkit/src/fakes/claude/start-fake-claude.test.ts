@@ -178,6 +178,20 @@ describe('stop reasons', () => {
     expect(messageOf(unchanged).stop_reason).toBe('end_turn');
   });
 
+  it('takes a turn that paused twice back as one message', async () => {
+    const text = (value: string) => ({ kind: 'text' as const, text: value });
+    await using claude = await start(
+      inOrder([reply.stop('pause_turn', [text('one')]), reply.stop('pause_turn', [text('two')]), reply.text('three')]),
+    );
+    const back = (...content: unknown[]) => ({ ...aRequest, messages: [hello, { role: 'assistant', content }] });
+
+    const first = messageOf(await send(claude.url, aRequest));
+    const second = messageOf(await send(claude.url, back(...first.content)));
+    const third = messageOf(await send(claude.url, back(...first.content, ...second.content)));
+
+    expect(third.content).toEqual([{ type: 'text', text: 'three' }]);
+  });
+
   it('can be empty, unknown, or carry a block of an unknown type that comes back', async () => {
     const raw = { type: 'hologram', data: 'x' };
     await using claude = await start(

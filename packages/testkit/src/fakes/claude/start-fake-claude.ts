@@ -8,6 +8,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { Clock } from '@drydock/core';
 import { systemClock, unreachable } from '@drydock/core';
+import { continuedContent } from './check-claude-conversation.ts';
+import { z } from 'zod';
 import { checkClaudeHeaders } from './check-claude-headers.ts';
 import { checkCountRequest, checkMessagesRequest } from './check-claude-request.ts';
 import type { CheckedRequest, ClaudeRules } from './check-claude-request.ts';
@@ -262,7 +264,9 @@ class ClaudeServer implements FakeClaude {
       { seed: body.text, memory: this.#memory },
     );
     for (const block of rendered.blocks) if (block.kind === 'raw') this.#memory.noteBlockType(block.block.type);
-    if (rendered.stopReason === 'pause_turn') this.#memory.notePausedTurn(contentOf(rendered.blocks));
+    if (rendered.stopReason === 'pause_turn') {
+      this.#memory.notePausedTurn([...continuedContent(request), ...contentOf(rendered.blocks)]);
+    }
     this.#limits.count(prompt.uncached + prompt.written5m + prompt.written1h, rendered.outputTokens, nowMs);
     this.#setLimitHeaders(exchange.response);
     if (fault === undefined) {
