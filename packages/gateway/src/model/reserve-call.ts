@@ -1,4 +1,4 @@
-import { TerminalError, noUsage, type TokenUsage } from '@drydock/core';
+import { TerminalError, noUsage, type ReviewPolicy, type TokenUsage } from '@drydock/core';
 import type { BudgetLimits, Reservation, RunStore, Settlement, StoredRun } from '../runs/run-store.ts';
 import { costNanoUsd, highestCostNanoUsd, type CallTokens, type ModelPrice } from './model-prices.ts';
 
@@ -49,7 +49,7 @@ export async function reserveCall(store: RunStore, run: StoredRun, estimate: Cal
     nanoUsd: price === null ? null : highestCostNanoUsd(price, promptTokens, maxOutputTokens),
     tokens: promptTokens + maxOutputTokens,
   };
-  const reserved = await store.reserve(reservation, limitsOf(run));
+  const reserved = await store.reserve(reservation, limitsOfPolicy(run.record.context.policy));
   if (reserved.kind === 'refused') throw budgetError(reserved.budget, reserved.unit);
   return {
     settle: (outcome) => store.settle(reservation, settlementOf(outcome, reservation, { price, maxOutputTokens })),
@@ -69,14 +69,13 @@ export function isDaySpent(
   return spent.spentNanoUsd >= limits.dayNanoUsd || spent.spentTokens >= limits.dayTokens;
 }
 
-/** The limits of a run's policy. */
-export function limitsOf(run: Pick<StoredRun, 'record'>): BudgetLimits {
-  const { usdPerRun, usdPerDay, tokensPerRun, tokensPerDay } = run.record.context.policy.budget;
+/** The limits that a policy sets. */
+export function limitsOfPolicy({ budget }: Pick<ReviewPolicy, 'budget'>): BudgetLimits {
   return {
-    runNanoUsd: nano(usdPerRun),
-    runTokens: tokensPerRun,
-    dayNanoUsd: nano(usdPerDay),
-    dayTokens: tokensPerDay,
+    runNanoUsd: nano(budget.usdPerRun),
+    runTokens: budget.tokensPerRun,
+    dayNanoUsd: nano(budget.usdPerDay),
+    dayTokens: budget.tokensPerDay,
   };
 }
 

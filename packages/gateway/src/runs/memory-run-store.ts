@@ -81,7 +81,7 @@ export class MemoryRunStore implements RunStore {
     if (run === undefined) return { kind: 'refused', why: 'unknown' };
     if (run.isRevoked) return { kind: 'refused', why: 'revoked' };
     if (this.#isSuperseded(run)) return { kind: 'refused', why: 'superseded' };
-    if (run.resultJson !== null) return { kind: run.resultJson === resultJson ? 'same' : 'conflict' };
+    if (run.resultJson !== null) return run.resultJson === resultJson ? { kind: 'same' } : { kind: 'conflict' };
     if (nowMs > run.record.deadlineAtMs) return { kind: 'refused', why: 'late' };
     run.resultJson = resultJson;
     return { kind: 'stored' };

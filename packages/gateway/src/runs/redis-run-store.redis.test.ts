@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Secret, silentLog } from '@drydock/core';
+import { connectRedis, type RedisConnection } from '@drydock/queue';
 import { startRedisServer, type RedisServer } from '@drydock/testkit';
-import { Redis } from 'ioredis';
 import { RedisRunStore } from './redis-run-store.ts';
 import { aReservation, aRunRecord } from './run-builders.ts';
 import { runStoreContract } from './run-store-contract.ts';
@@ -13,8 +15,8 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-async function openClient(): Promise<Redis> {
-  const redis = new Redis(server.url, { commandTimeout: 2000, maxRetriesPerRequest: 1 });
+async function openClient(): Promise<RedisConnection> {
+  const redis = await connectRedis({ url: new Secret(server.url) }, silentLog);
   await redis.flushall();
   return redis;
 }
@@ -48,16 +50,14 @@ describe('RedisRunStore', () => {
     await store.close();
   });
 
-  it('says that the store does not answer', async () => {
-    const redis = new Redis('redis://127.0.0.1:1', {
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => null,
-      lazyConnect: true,
-    });
-    redis.on('error', () => undefined);
+  it('says that the store does not answer, and nothing of what was asked', async () => {
+    const redis = await openClient();
     const store = new RedisRunStore(redis);
+    redis.disconnect();
 
-    await expect(store.ping()).rejects.toMatchObject({ kind: 'transient', code: 'queue.unreachable' });
-    await store.close();
+    const error: unknown = await store.start(aRunRecord(), 'hash-1').catch((thrown: unknown) => thrown);
+
+    expect(error).toMatchObject({ kind: 'transient', code: 'queue.unreachable' });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/hash-1|feature/);
   });
 });

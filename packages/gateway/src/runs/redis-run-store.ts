@@ -87,9 +87,8 @@ export class RedisRunStore implements RunStore {
       keys: this.#runKeys(runId),
       args: [context.launch, resultJson, nowMs > deadlineAtMs ? 1 : 0],
     });
-    return kept === 'stored' || kept === 'same' || kept === 'conflict'
-      ? { kind: kept }
-      : { kind: 'refused', why: kept };
+    const isTaken = kept === 'stored' || kept === 'same' || kept === 'conflict';
+    return isTaken ? { kind: kept } : { kind: 'refused', why: kept };
   }
 
   async addProgress(runId: RunId, events: readonly ProgressEvent[], nowMs: number): Promise<void> {
@@ -119,7 +118,7 @@ export class RedisRunStore implements RunStore {
         this.#settings.keepSeconds,
       ],
     });
-    return refusals[reply];
+    return reservedByReply[reply];
   }
 
   async settle(reservation: Reservation, { charged, used }: Settlement): Promise<void> {
@@ -193,10 +192,22 @@ export class RedisRunStore implements RunStore {
     try {
       return await question(this.#redis);
     } catch (cause) {
-      if (cause instanceof DrydockError || cause instanceof z.ZodError || cause instanceof SyntaxError) throw cause;
-      throw new TransientError('queue.unreachable', 'the store of runs does not answer', { cause });
+      throw translate(cause);
     }
   }
+}
+
+/** Redis answers, but not now: it loads, is a replica, is full or cannot persist. */
+const refusals =
+  /^(MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|NOAUTH|WRONGPASS|NOPERM)\b/;
+
+/** The client's errors carry the command with its arguments; nothing of that is passed on. */
+function translate(error: unknown): unknown {
+  const isRedis = error instanceof Error && !(error instanceof DrydockError || error instanceof z.ZodError);
+  if (!isRedis || error instanceof SyntaxError) return error;
+  const cause = new Error(error.message.replace(/,? with args beginning with:[^]*$/, '').slice(0, 300));
+  if (error.name === 'ReplyError' && !refusals.test(error.message)) return cause; // a bug in a script
+  return new TransientError('queue.unreachable', 'the store of runs does not answer', { cause });
 }
 
 interface ScriptInput {
@@ -221,7 +232,7 @@ const reserveBudget = script(
 const settleBudget = script('settle-budget.lua', z.int());
 const storePublication = script('store-publication.lua', z.int());
 
-const refusals = {
+const reservedByReply = {
   reserved: { kind: 'reserved' },
   'run usd': { kind: 'refused', budget: 'run', unit: 'usd' },
   'run tokens': { kind: 'refused', budget: 'run', unit: 'tokens' },

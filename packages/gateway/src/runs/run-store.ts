@@ -85,7 +85,9 @@ export interface DayUsage {
 
 /** What became of a result. `refused`: the run may not hand in any more. */
 export type ResultKept =
-  | { readonly kind: 'stored' | 'same' | 'conflict' }
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'same' }
+  | { readonly kind: 'conflict' }
   | { readonly kind: 'refused'; readonly why: 'unknown' | 'revoked' | 'superseded' | 'late' };
 
 /** The port. Throws `TransientError` (`queue.unreachable`) when the store does not answer. */

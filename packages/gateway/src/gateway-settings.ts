@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { ConfigError, ReviewPolicy } from '@drydock/core';
+import { parsePolicy } from '@drydock/policy';
+import type { GatewayConfig } from './config.ts';
+import type { GatewaySettings } from './start-gateway.ts';
+
+/** What a gateway is started with, from its settings; reads the files that they name. Throws `ConfigError`. */
+export async function gatewaySettings(config: GatewayConfig): Promise<GatewaySettings> {
+  const { anthropicApiKey, modelUrl, policyFile, caFile } = config;
+  if (anthropicApiKey === undefined && new URL(modelUrl).hostname === 'api.anthropic.com') {
+    throw new ConfigError(
+      'Wrong settings:\n  ANTHROPIC_API_KEY (not set): make one at https://platform.claude.com/settings/keys, or set DRYDOCK_MODEL_URL to a server that wants none',
+    );
+  }
+  return {
+    listen: { host: config.gatewayHost, port: config.gatewayPort },
+    controlTokens: config.controlToken,
+    forges: [{ kind: 'gitlab', id: config.forgeId, baseUrl: config.gitlabUrl, token: config.gitlabToken }],
+    model: {
+      baseUrl: modelUrl,
+      apiKey: anthropicApiKey ?? null,
+      prices: config.modelPrices ?? {},
+      allowedModels: config.allowedModels,
+      allowedBetas: config.allowedBetas,
+      silenceMs: config.modelSilenceMs,
+      callMs: config.modelCallMs,
+      maxRequestBytes: config.maxModelRequestBytes,
+    },
+    markerKeys: config.markerKeys,
+    policy: policyFile === undefined ? ReviewPolicy.parse({}) : parsePolicy(await readSetting(policyFile), policyFile),
+    dataDir: config.gatewayDataDir,
+    searchPath: config.path,
+    gitFetchMs: config.gitFetchMs,
+    gitServeMs: config.gitServeMs,
+    proxy: {
+      httpProxy: config.httpProxy ?? null,
+      httpsProxy: config.httpsProxy ?? null,
+      noProxy: config.noProxy ?? null,
+    },
+    caPem: caFile === undefined ? null : await readSetting(caFile),
+  };
+}
+
+async function readSetting(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`The file ${file} of the settings cannot be read`, { cause });
+  }
+}

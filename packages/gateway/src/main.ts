@@ -1,0 +1,40 @@
+import { ConfigError, pinoLog, readConfig, systemClock, type Log } from '@drydock/core';
+import { connectRedis } from '@drydock/queue';
+import { pino } from 'pino';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { GatewayConfig } from './config.ts';
+import { gatewaySettings } from './gateway-settings.ts';
+import { MemoryRunStore } from './runs/memory-run-store.ts';
+import { RedisRunStore } from './runs/redis-run-store.ts';
+import type { RunStore } from './runs/run-store.ts';
+import { startGateway } from './start-gateway.ts';
+
+const exitBadConfig = 78; // EX_CONFIG of sysexits.h
+
+async function main(): Promise<void> {
+  const config = readConfig(GatewayConfig, process.env);
+  const log = pinoLog(pino({ base: { component: 'gateway' } }));
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const settings = await gatewaySettings(config);
+  const store = await openStore(config, log);
+  const gateway = await startGateway(settings, { store, clock: systemClock, log, registry });
+  log.info({ port: gateway.port }, 'gateway started');
+  const stop = () => {
+    void gateway.close().then(() => store.close());
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+async function openStore({ redisUrl }: GatewayConfig, log: Log): Promise<RunStore> {
+  if (redisUrl !== undefined) return new RedisRunStore(await connectRedis({ url: redisUrl, name: 'gateway' }, log));
+  log.warn({}, 'no DRYDOCK_REDIS_URL: runs and budgets are lost when this process ends');
+  return new MemoryRunStore();
+}
+
+main().catch((error: unknown) => {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = exitBadConfig;
+});

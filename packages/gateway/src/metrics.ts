@@ -1,0 +1,102 @@
+import type { TokenUsage } from '@drydock/core';
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+/** The routes that are counted; anything else is `other`. */
+export type RouteName =
+  | 'context'
+  | 'git_refs'
+  | 'git_upload_pack'
+  | 'messages'
+  | 'progress'
+  | 'result'
+  | 'merge_request'
+  | 'state'
+  | 'member'
+  | 'start_run'
+  | 'run'
+  | 'run_progress'
+  | 'revoke'
+  | 'publish'
+  | 'metrics'
+  | 'health'
+  | 'other';
+
+/** What the gateway counts. Labels are bounded: routes, models of the allow-list, kinds; never a project or a run. */
+export interface GatewayMetrics {
+  /** `status` 0: the client left before an answer. */
+  answered(route: RouteName, status: number, durationMs: number): void;
+  granted(outcome: string): void;
+  modelCalled(model: string, outcome: string, tokens: TokenUsage | null): void;
+  published(comments: number): void;
+}
+
+/** Registers the metrics. */
+export function createGatewayMetrics(registry: Registry): GatewayMetrics {
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'drydock_gateway_requests_total',
+    help: 'Requests by route and what became of them',
+    labelNames: ['route', 'decision'],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'drydock_gateway_request_seconds',
+    help: 'Time to the end of the answer',
+    labelNames: ['route'],
+    buckets: [0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300],
+    registers,
+  });
+  const grants = new Counter({
+    name: 'drydock_gateway_runs_total',
+    help: 'Runs asked for, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const calls = new Counter({
+    name: 'drydock_llm_calls_total',
+    help: 'Model calls by outcome',
+    labelNames: ['model', 'outcome'],
+    registers,
+  });
+  const tokens = new Counter({
+    name: 'drydock_llm_tokens_total',
+    help: 'Tokens by model and kind',
+    labelNames: ['model', 'kind'],
+    registers,
+  });
+  const comments = new Counter({
+    name: 'drydock_gateway_published_comments_total',
+    help: 'New comments of published reviews',
+    registers,
+  });
+  return {
+    answered: (route, status, durationMs) => {
+      requests.inc({ route, decision: decisionOf(status) });
+      seconds.observe({ route }, durationMs / 1000);
+    },
+    granted: (outcome) => {
+      grants.inc({ outcome });
+    },
+    modelCalled: (model, outcome, used) => {
+      calls.inc({ model, outcome });
+      if (used === null) return;
+      tokens.inc({ model, kind: 'input' }, used.input);
+      tokens.inc({ model, kind: 'output' }, used.output);
+      tokens.inc({ model, kind: 'cache_read' }, used.cacheRead);
+      tokens.inc({ model, kind: 'cache_write' }, used.cacheWrite);
+    },
+    published: (count) => {
+      comments.inc(count);
+    },
+  };
+}
+
+function decisionOf(status: number): string {
+  if (status === 0) return 'abandoned';
+  if (status < 300) return 'allowed';
+  if (status === 401) return 'unauthorized';
+  if (status === 404) return 'not_found';
+  if (status === 410) return 'stale';
+  if (status === 424) return 'blocked';
+  return status < 500 && status !== 429 ? 'refused' : 'failed';
+}
