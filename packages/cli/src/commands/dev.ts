@@ -19,6 +19,6 @@ export function addDevCommand(program: Command, ports: CliPorts): void {
     .addHelpText('after', examples)
     .action(async () => {
       const config = readConfig(StandaloneConfig, ports.environment);
-      await runDev(config, { out: ports.stdout, environment: ports.environment, signal: ports.signal });
+      await runDev(config, { out: ports.stdout, version: ports.version, signal: ports.signal });
     });
 }

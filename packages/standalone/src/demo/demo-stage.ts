@@ -14,8 +14,10 @@ import {
 } from '@drydock/testkit';
 import { startStandalone, type Standalone } from '../start-standalone.ts';
 import type { DemoConfig } from './demo-config.ts';
+import { forgetRedisKeys } from './redis-forget-keys.ts';
 
 const forgeId = 'gitlab';
+const anthropicUrl = 'https://api.anthropic.com';
 /** Between the events of the scripted model's answers, so that one can watch. */
 const scriptedGapMs = 2;
 const scriptedLatencyMs = 150;
@@ -63,27 +65,41 @@ export async function startDemoStage(
       )
     : null;
   const policy = ReviewPolicy.parse(config.model === undefined ? {} : { model: config.model });
+  const redis =
+    config.redisUrl === undefined
+      ? null
+      : { url: config.redisUrl, keyPrefix: `drydock-demo-${randomBytes(4).toString('hex')}` };
+  if (redis !== null) stack.defer(() => forgetRedisKeys(redis.url, redis.keyPrefix));
   const signingToken = `whsec_${randomBytes(32).toString('base64')}`;
   const standalone = stack.use(
     await startStandalone(
       {
-        forge: { id: forgeId, url: gitlab.url, token: new Secret(gitlab.token) },
+        gateway: {
+          forges: [{ kind: 'gitlab', id: forgeId, baseUrl: gitlab.url, token: new Secret(gitlab.token) }],
+          model:
+            scripted === null
+              ? { baseUrl: config.modelUrl ?? anthropicUrl, apiKey: config.anthropicApiKey ?? null }
+              : { baseUrl: scripted.url, apiKey: new Secret(scripted.apiKey) },
+          markerKeys: [new Secret(randomBytes(32).toString('hex'))],
+          proxy: {
+            httpProxy: config.httpProxy ?? null,
+            httpsProxy: config.httpsProxy ?? null,
+            noProxy: config.noProxy ?? null,
+          },
+          caPem: null,
+        },
+        policy,
+        forgeId,
         webhookSecrets: [new Secret(signingToken)],
         projects: [demoProject.path],
-        redisUrl: config.redisUrl ?? null,
-        model:
-          scripted === null
-            ? { url: config.modelUrl ?? null, apiKey: config.anthropicApiKey ?? null }
-            : { url: scripted.url, apiKey: new Secret(scripted.apiKey) },
-        markerKeys: [new Secret(randomBytes(32).toString('hex'))],
-        policy,
-        dataDir: join(folder, 'data'),
+        redis,
         listen: { host: '127.0.0.1', port: 0 },
-        // A queue that others use too keeps its tasks apart by the name of the stage.
-        queuePrefix: `demo-${randomBytes(4).toString('hex')}`,
         debounceMs: 200,
         maxDebounceMs: 1000,
         maxRunning: 1,
+        dataDir: join(folder, 'data'),
+        searchPath: ports.searchPath,
+        version: 'demo',
       },
       ports,
     ),

@@ -2,8 +2,10 @@ import { unreachable, type ProgressEntry, type RunUsage } from '@drydock/core';
 import { totalTokens } from '@drydock/core';
 import type pc from 'picocolors';
 
+type Colors = ReturnType<typeof pc.createColors>;
+
 /** One line for one thing that the agent did; null for what is not worth a line. */
-export function renderProgress({ event, usage }: ProgressEntry, colors: typeof pc): string | null {
+export function renderProgress({ event, usage }: ProgressEntry, colors: Colors): string | null {
   switch (event.kind) {
     case 'stage-started':
       return null;

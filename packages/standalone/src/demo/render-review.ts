@@ -1,6 +1,8 @@
 import type { PublishedComment } from '@drydock/core';
 import type pc from 'picocolors';
 
+type Colors = ReturnType<typeof pc.createColors>;
+
 /** The lines of a file on one side, or null when there is no such file. */
 export type ReadLines = (side: 'new' | 'old', path: string) => readonly string[] | null;
 
@@ -8,21 +10,21 @@ const contextLines = 2;
 const width = 96;
 
 /** Each comment under the code that it stands on, file by file. */
-export function renderReview(comments: readonly PublishedComment[], readLines: ReadLines, colors: typeof pc): string {
+export function renderReview(comments: readonly PublishedComment[], readLines: ReadLines, colors: Colors): string {
   const sorted = [...comments].sort(
     (left, right) => left.path.localeCompare(right.path) || left.startLine - right.startLine,
   );
   return sorted.map((comment) => renderComment(comment, readLines, colors)).join('\n');
 }
 
-function renderComment(comment: PublishedComment, readLines: ReadLines, colors: typeof pc): string {
+function renderComment(comment: PublishedComment, readLines: ReadLines, colors: Colors): string {
   const removed = comment.side === 'old' ? ' (a removed line)' : '';
   const place = comment.placement === 'inline' ? '' : ` (placed at the ${comment.placement})`;
   const heading = `  ${colors.bold(comment.path)}:${String(comment.startLine)}${removed}${place}`;
   return [heading, ...renderCode(comment, readLines, colors), ...renderBody(comment.body, colors), ''].join('\n');
 }
 
-function renderCode(comment: PublishedComment, readLines: ReadLines, colors: typeof pc): string[] {
+function renderCode(comment: PublishedComment, readLines: ReadLines, colors: Colors): string[] {
   const lines = readLines(comment.side, comment.path) ?? [];
   const first = Math.max(1, comment.startLine - contextLines);
   return lines.slice(first - 1, comment.endLine).map((text, index) => {
@@ -32,7 +34,7 @@ function renderCode(comment: PublishedComment, readLines: ReadLines, colors: typ
   });
 }
 
-function renderBody(body: string, colors: typeof pc): string[] {
+function renderBody(body: string, colors: Colors): string[] {
   const bar = colors.cyan('┃');
   return body.split('\n').flatMap((line) => wrap(line, width - 8).map((part) => `       ${bar} ${part}`));
 }

@@ -28,7 +28,6 @@ export interface DemoIo {
   readonly story: NodeJS.WriteStream | null;
   /** Warnings and errors of the processes. */
   readonly log: Writable;
-  readonly searchPath: string;
   readonly signal: AbortSignal;
 }
 
@@ -42,7 +41,7 @@ export async function runDemo(config: DemoConfig, io: DemoIo): Promise<DemoRepor
     io.story?.write(`${text}\n`);
   };
   say(pc.bold('\n  Drydock: one merge request, from the webhook to the comments\n'));
-  await using stage = await startDemoStage(config, { clock: systemClock, log, searchPath: io.searchPath });
+  await using stage = await startDemoStage(config, { clock: systemClock, log, searchPath: config.path });
   say(introduction(stage, config));
 
   say(pc.bold(`  1  Jonas opens a merge request: "${demoProject.mergeRequest.title}"\n`));

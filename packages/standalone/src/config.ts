@@ -1,0 +1,26 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GatewayConfig } from '@drydock/gateway';
+import { ServerConfig } from '@drydock/server';
+import { z } from 'zod';
+
+const {
+  controlToken: _made,
+  gatewayHost: _host,
+  gatewayPort: _port,
+  gatewayDataDir: _folder,
+  ...gateway
+} = GatewayConfig.shape;
+
+/** Settings of `drydock dev`: those of server and gateway, but for what one process needs no setting for. */
+export const StandaloneConfig = z.object({
+  ...ServerConfig.shape,
+  ...gateway,
+  model: z.string().optional().describe('The model that reviews, instead of the one of the policy'),
+  maxRunning: z.coerce.number().int().min(1).default(1).describe('Reviews running at once'),
+  dataDir: z
+    .string()
+    .default(() => join(tmpdir(), 'drydock'))
+    .describe("Folder of its own for mirrors of repositories and for the agents' folders"),
+});
+export type StandaloneConfig = z.infer<typeof StandaloneConfig>;
