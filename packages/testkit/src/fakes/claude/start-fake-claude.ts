@@ -9,7 +9,6 @@ import { createServer } from 'node:http';
 import type { Clock } from '@drydock/core';
 import { systemClock, unreachable } from '@drydock/core';
 import { continuedContent } from './check-claude-conversation.ts';
-import { z } from 'zod';
 import { checkClaudeHeaders } from './check-claude-headers.ts';
 import { checkCountRequest, checkMessagesRequest } from './check-claude-request.ts';
 import type { CheckedRequest, ClaudeRules } from './check-claude-request.ts';

@@ -170,7 +170,7 @@ function isOtherCaller(hit: SearchHit, file: ShownFile, name: string): boolean {
 }
 
 /** A file that moved while something still imports it from where it was. */
-export const staleImport: Rule = (file) => {
+export const staleImport: Rule = (file, change) => {
   const { oldPath } = file;
   if (oldPath === null || !file.status.startsWith('renamed') || isProse(oldPath)) return [];
   const stem = posix.basename(oldPath).replace(/\.\w+$/, '');
@@ -179,35 +179,63 @@ export const staleImport: Rule = (file) => {
     {
       lookup: { name: 'search' as const, input: { pattern, ref: 'head' } },
       conclude: (answer: string | null) =>
-        answer === null ? [] : readSearchHits(answer).flatMap((hit) => concludeImport(file, oldPath, hit)),
+        answer === null
+          ? []
+          : concludeImports(
+              file,
+              change,
+              readSearchHits(answer).flatMap((hit) => staleHit(file, hit)),
+            ),
     },
   ];
 };
 
-function concludeImport(file: ShownFile, oldPath: string, hit: SearchHit): readonly Claim[] {
+interface StaleHit extends SearchHit {
+  /** The line with the new place of the file. */
+  readonly mended: string;
+}
+
+function staleHit(file: ShownFile, hit: SearchHit): readonly StaleHit[] {
   const [, specifier] = /\b(?:from|import|require)\b\s*\(?\s*['"](\.[^'"]+)['"]/.exec(hit.text) ?? [];
   if (specifier === undefined) return [];
   const folder = posix.dirname(hit.path);
   const target = posix.join(folder, specifier);
-  if (target !== oldPath && target !== oldPath.replace(/\.\w+$/, '')) return [];
-  const relative = posix.relative(folder, target === oldPath ? file.path : file.path.replace(/\.\w+$/, ''));
-  const moved = relative.startsWith('.') ? relative : `./${relative}`;
-  return [
-    {
-      path: hit.path,
-      side: 'new',
-      startLine: hit.line,
-      endLine: hit.line,
-      severity: 'high',
-      category: 'correctness',
-      confidence: 0.95,
-      title: 'The imported file has moved',
-      quotedCode: hit.text,
-      reason: `The change renames \`${oldPath}\` to \`${file.path}\`, and this line still imports it from where it was. It fails as soon as it is loaded.`,
-      suggestion: hit.text.replace(specifier, moved),
-    },
-  ];
+  const hasEnding = target === file.oldPath;
+  if (!hasEnding && target !== file.oldPath?.replace(/\.\w+$/, '')) return [];
+  const relative = posix.relative(folder, hasEnding ? file.path : file.path.replace(/\.\w+$/, ''));
+  return [{ ...hit, mended: hit.text.replace(specifier, relative.startsWith('.') ? relative : `./${relative}`) }];
 }
+
+/** At the import where its file is part of the change; for files that are not, once, where the renamed file changes. */
+function concludeImports(file: ShownFile, change: ShownChange, hits: readonly StaleHit[]): readonly Claim[] {
+  const isShown = (hit: StaleHit) => change.files.some((other) => other.path === hit.path);
+  const here = hits.filter(isShown).map((hit): Claim => ({
+    path: hit.path,
+    side: 'new',
+    startLine: hit.line,
+    endLine: hit.line,
+    ...staleText,
+    quotedCode: hit.text,
+    reason: `The change renames \`${String(file.oldPath)}\` to \`${file.path}\`, and this line still imports it from where it was. It fails as soon as it is loaded.`,
+    suggestion: hit.mended,
+  }));
+  const elsewhere = hits.filter((hit) => !isShown(hit));
+  const row = addedCode(file)[0] ?? newSide(file).flat()[0];
+  if (elsewhere.length === 0 || row === undefined) return here;
+  const places = elsewhere.slice(0, 5).map((hit) => `\`${hit.path}\` line ${String(hit.line)}`);
+  const claim = claimAt(file, 'new', [row], {
+    ...staleText,
+    reason: `The change renames \`${String(file.oldPath)}\` to this file, and it is still imported from where it was: ${places.join(', ')}. That fails as soon as it is loaded.`,
+  });
+  return claim === null ? here : [...here, claim];
+}
+
+const staleText = {
+  severity: 'high',
+  category: 'correctness',
+  confidence: 0.95,
+  title: 'An import still names the old file',
+} as const;
 
 const linesBefore = 12;
 

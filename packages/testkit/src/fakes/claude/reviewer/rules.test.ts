@@ -174,11 +174,24 @@ describe('the rules', () => {
       "src/w.ts:2:const label = 'old';",
     ];
 
-    const stale = claims([aFile([], renamed)], hits.join('\n'));
+    const shown = [aFile([], renamed), aFile([], { path: 'src/deep/x.ts' }), aFile([], { path: 'src/y.ts' })];
+    const stale = claims(shown, hits.join('\n'));
 
     expect(stale.map((claim) => [claim.path, claim.startLine, claim.suggestion])).toEqual([
       ['src/deep/x.ts', 3, "import { a } from '../new-name.ts';"],
       ['src/y.ts', 1, "const b = require('./new-name');"],
     ]);
+  });
+
+  it('report importers outside the change once, at the renamed file', () => {
+    const renamed = { path: 'src/new-name.ts', oldPath: 'src/old.ts', status: 'renamed' };
+    const hits = "src/x.ts:3:import { a } from './old.ts';\nsrc/y.ts:1:export { b } from './old.ts';";
+
+    const [claim, ...others] = claims([aFile([' a', '+b'], renamed)], hits);
+
+    expect(others).toEqual([]);
+    expect(claim).toMatchObject({ path: 'src/new-name.ts', startLine: 2, quotedCode: 'b' });
+    expect(claim?.reason).toContain('`src/x.ts` line 3, `src/y.ts` line 1');
+    expect(claim?.suggestion).toBeUndefined();
   });
 });

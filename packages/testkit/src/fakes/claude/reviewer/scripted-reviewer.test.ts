@@ -138,6 +138,19 @@ describe('the scripted reviewer with an agent that', () => {
     expect(finished?.notRead).toEqual([{ path: 'src/config.ts', why: 'its diff could not be shown' }]);
   });
 
+  it('cuts a diff short: it says so and reports what it saw', async () => {
+    const tools = tinyTools(change(demo.headSha));
+    const show: TinyTool = async (input) => {
+      const shown = (await tools['show_diff']?.(input)) ?? '';
+      return input['path'] === 'src/config.ts' ? `${shown}\n[the rest of this diff is not shown]` : shown;
+    };
+
+    const { findings, finished } = await review({ ...tools, show_diff: show });
+
+    expect(findings).toHaveLength(9);
+    expect(finished?.notRead).toEqual([{ path: 'src/config.ts', why: 'only part of its diff was shown' }]);
+  });
+
   it('refuses a finding: it corrects it once and then lets it be', async () => {
     const tools = tinyTools(change(demo.headSha));
     const refuseSuggestions: TinyTool = async (input) => {

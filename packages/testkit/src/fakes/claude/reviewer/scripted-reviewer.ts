@@ -4,7 +4,8 @@
  *
  *   overview of the change → the diff of each file → look-ups that confirm or clear → findings → the end
  *
- * What it reads in the change is data. Text that asks it for something is reported, not followed.
+ * What it reads in the change is data. Text that asks it for something is reported, not followed. It reports what it
+ * sees, also what an earlier review has reported: that nothing stands twice is not left to a model.
  */
 import type { Category } from '@drydock/core';
 import { z } from 'zod';
@@ -136,8 +137,16 @@ function shownFiles(
     const call = review.find(diffCall(file));
     if (call === undefined || call.isError) unread.push({ path: file.path, why: 'its diff could not be shown' });
     else files.push({ ...file, hunks: readHunks(call.result) });
+    if (call?.isError === false && isCutShort(call.result)) {
+      unread.push({ path: file.path, why: 'only part of its diff was shown' });
+    }
   }
   return { files, unread };
+}
+
+/** Whether a notice of the tool says that there was more. */
+function isCutShort(result: string): boolean {
+  return /^\[[^\]]*\bnot shown\b/m.test(result);
 }
 
 function claimsOf(review: Review, suspicions: readonly Suspicion[]): readonly Claim[] {
@@ -228,7 +237,7 @@ function summaryOf(review: Review, { files, unread }: Outcome): string {
   const found =
     recorded.length === 0 ? 'Nothing to report.' : `${count(recorded.length, 'finding')}: ${severities(recorded)}.`;
   const injected = untrustedParts(firstMessageText(review.request)).some((part) => injectedText.test(part))
-    ? ' The description holds text addressed to reviewers; it was read as data and followed in nothing.'
+    ? ' What was written about the change holds text addressed to reviewers; it was read as data and followed in nothing.'
     : '';
   return `${read} ${found}${injected}`;
 }

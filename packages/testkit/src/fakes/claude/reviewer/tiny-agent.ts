@@ -76,6 +76,8 @@ export function tinyTools(change: TinyChange): Readonly<Record<string, TinyTool>
     },
     report_finding: async (input) => {
       const claim = Finding.parse(input);
+      const changed = await git(['diff', '-M', '--name-status', baseSha, headSha]);
+      if (!changed.split(/[\t\n]/).includes(claim.path)) throw new Error('that file is not changed');
       const lines = await linesOf(claim.side === 'new' ? headSha : baseSha, claim.path);
       const stands = lines.slice(claim.startLine - 1, claim.endLine).join('\n') === claim.quotedCode;
       if (!stands) throw new Error('the quoted code does not stand there');
