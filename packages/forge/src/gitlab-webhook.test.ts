@@ -144,8 +144,35 @@ describe('parseGitLabEvent', () => {
     expect(parseGitLabEvent(body)).toEqual({ kind: 'unreadable', problems });
   });
 
-  it('takes a head that is no commit id as none', () => {
-    expect(parseGitLabEvent(hook({ last_commit: { id: '--upload-pack=x' } }))).toMatchObject({ headSha: null });
+  it.each<[string, object]>([
+    ['an id that is none', { id: '--upload-pack=x' }],
+    ['a commit of another shape', { id: 7, parents: [] }],
+    ['no object', ['a'.repeat(40)]],
+  ])('takes a head that is no commit id as none: %s', (_name, lastCommit) => {
+    const event = parseGitLabEvent(hook({ last_commit: lastCommit }));
+
+    expect(event).toMatchObject({ kind: 'merge-request-changed', headSha: null });
+  });
+
+  it.each<[string, object, object]>([
+    ['labels', {}, { changes: { labels: { previous: 'none', current: [label(1)] } } }],
+    [
+      'a thousand labels',
+      {},
+      { changes: { labels: { previous: [], current: Array.from({ length: 1000 }, (_, id) => label(id)) } } },
+    ],
+    ['changes', {}, { changes: 'all of it' }],
+    ['a time', { updated_at: 17 }, {}],
+  ])('reads a push whatever else is of another shape: %s', (_name, attributes, rest) => {
+    const event = parseGitLabEvent(hook({ action: 'update', oldrev: 'b'.repeat(40), ...attributes }, rest));
+
+    expect(event).toMatchObject({ kind: 'merge-request-changed', trigger: 'pushed', headSha: head });
+  });
+
+  it('says so when nothing but the changes could tell, and these are of another shape', () => {
+    const event = parseGitLabEvent(hook({ action: 'update' }, { changes: { labels: 'many' } }));
+
+    expect(event).toEqual({ kind: 'unreadable', problems: 'changes.labels: invalid_type' });
   });
 
   it('keeps nothing but the named fields, and pollutes nothing, whatever it is fed', () => {

@@ -3,7 +3,7 @@
  *
  * An `update` is new code only if it carries `oldrev`; everything else about it stands in `changes`.
  */
-import { NumericId, Sha } from '@drydock/core';
+import { NumericId, Sha, type Trigger } from '@drydock/core';
 import { z } from 'zod';
 import type { ForgeEvent } from './forge-event.ts';
 
@@ -13,7 +13,13 @@ function orNull<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value) => value ?? null);
 }
 
-const HeadSha = orNull(Sha).catch(null);
+/** Good to know, but no reason to lose an event: of another shape, it counts as left out. */
+function hint<T extends z.ZodType>(schema: T) {
+  return orNull(schema).catch(null);
+}
+
+const LastCommit = hint(z.object({ id: Sha }));
+const UpdatedAt = hint(z.string().max(100));
 const maxLabels = 500;
 const maxNoteCharacters = 100_000;
 
@@ -30,9 +36,14 @@ const MergeRequestHook = z.object({
     iid: z.int().min(1),
     action: orNull(z.string().max(100)),
     oldrev: orNull(z.string().max(64)),
-    last_commit: orNull(z.object({ id: HeadSha })),
-    updated_at: orNull(z.string().max(100)),
+    last_commit: LastCommit,
+    updated_at: UpdatedAt,
   }),
+});
+type MergeRequestHook = z.infer<typeof MergeRequestHook>;
+
+/** Read only where nothing else tells what an update is about. */
+const Changes = z.object({
   changes: orNull(
     z.object({
       labels: orNull(listChange),
@@ -42,7 +53,7 @@ const MergeRequestHook = z.object({
     }),
   ),
 });
-type MergeRequestHook = z.infer<typeof MergeRequestHook>;
+type Changes = z.infer<typeof Changes>['changes'];
 
 const NoteHook = z.object({
   project: Project,
@@ -53,9 +64,9 @@ const NoteHook = z.object({
     noteable_type: z.string().max(100),
     action: orNull(z.string().max(100)), // absent before GitLab 16.11: then it is a new comment
     system: orNull(z.boolean()),
-    updated_at: orNull(z.string().max(100)),
+    updated_at: UpdatedAt,
   }),
-  merge_request: orNull(z.object({ iid: z.int().min(1), last_commit: orNull(z.object({ id: HeadSha })) })),
+  merge_request: orNull(z.object({ iid: z.int().min(1), last_commit: LastCommit })),
 });
 
 /** Which event a body is, by its own word: the header is not signed. */
@@ -68,7 +79,7 @@ export function parseGitLabEvent(body: unknown): ForgeEvent {
   switch (kind.data.object_kind) {
     case 'merge_request': {
       const hook = MergeRequestHook.safeParse(body);
-      return hook.success ? mergeRequestEvent(hook.data) : unreadable(hook.error);
+      return hook.success ? mergeRequestEvent(hook.data, body) : unreadable(hook.error);
     }
     case 'note': {
       const hook = NoteHook.safeParse(body);
@@ -79,8 +90,8 @@ export function parseGitLabEvent(body: unknown): ForgeEvent {
   }
 }
 
-function mergeRequestEvent(hook: MergeRequestHook): ForgeEvent {
-  const { action, iid, last_commit, updated_at } = hook.object_attributes;
+function mergeRequestEvent(hook: MergeRequestHook, body: unknown): ForgeEvent {
+  const { action, iid, last_commit, oldrev, updated_at } = hook.object_attributes;
   const subject = {
     projectId: hook.project.id,
     projectPath: hook.project.path_with_namespace,
@@ -88,7 +99,7 @@ function mergeRequestEvent(hook: MergeRequestHook): ForgeEvent {
     headSha: last_commit?.id ?? null,
     occurredAtMs: parseTime(updated_at),
   };
-  const changed = (trigger: Extract<ForgeEvent, { kind: 'merge-request-changed' }>['trigger']): ForgeEvent => ({
+  const changed = (trigger: Trigger): ForgeEvent => ({
     kind: 'merge-request-changed',
     trigger,
     ...subject,
@@ -107,7 +118,10 @@ function mergeRequestEvent(hook: MergeRequestHook): ForgeEvent {
     case 'unapproval':
       return { kind: 'ignored', why: 'approval' };
     case 'update': {
-      const trigger = updateTrigger(hook);
+      if (oldrev !== null && oldrev !== '') return changed('pushed');
+      const other = Changes.safeParse(body);
+      if (!other.success) return unreadable(other.error);
+      const trigger = triggerOf(other.data.changes);
       return trigger === null ? { kind: 'ignored', why: 'nothing-relevant-changed' } : changed(trigger);
     }
     case null:
@@ -116,16 +130,15 @@ function mergeRequestEvent(hook: MergeRequestHook): ForgeEvent {
   }
 }
 
-function updateTrigger({ object_attributes, changes }: MergeRequestHook) {
-  if (typeof object_attributes.oldrev === 'string' && object_attributes.oldrev !== '') return 'pushed';
-  if (changes !== null && changes.target_branch !== null) return 'retargeted';
-  if (hasGained(changes?.reviewers)) return 'review-requested';
-  if (changes?.draft?.previous === true && changes.draft.current === false) return 'ready';
-  if (hasGained(changes?.labels)) return 'labeled';
-  return null;
+function triggerOf(changes: Changes): Trigger | null {
+  if (changes === null) return null;
+  if (changes.target_branch !== null) return 'retargeted';
+  if (hasGained(changes.reviewers)) return 'review-requested';
+  if (changes.draft?.previous === true && changes.draft.current === false) return 'ready';
+  return hasGained(changes.labels) ? 'labeled' : null;
 }
 
-function hasGained(change: z.infer<typeof listChange> | null | undefined): boolean {
+function hasGained(change: z.infer<typeof listChange> | null): boolean {
   const before = new Set((change?.previous ?? []).map((item) => item.id));
   return (change?.current ?? []).some((item) => !before.has(item.id));
 }

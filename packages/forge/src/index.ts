@@ -16,6 +16,7 @@ export type { ForgeEvent, IgnoredWhy } from './forge-event.ts';
 export { parseGitLabEvent } from './gitlab-webhook.ts';
 export {
   deliverySecrets,
+  refuseByProof,
   verifyDelivery,
   type DeliveryHeaders,
   type DeliverySecrets,

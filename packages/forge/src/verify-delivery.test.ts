@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { ConfigError, Secret } from '@drydock/core';
 import fc from 'fast-check';
-import { deliverySecrets, verifyDelivery, type DeliveryHeaders } from './verify-delivery.ts';
+import { deliverySecrets, refuseByProof, verifyDelivery, type DeliveryHeaders } from './verify-delivery.ts';
 
 const nowMs = 1_790_000_000_000;
 const keyBytes = Buffer.alloc(32, 7);
@@ -52,6 +52,16 @@ describe('verifyDelivery', () => {
     ['a token twice', unsigned('plain-token, plain-token'), 'bad-token'],
     ['a truncated token', unsigned('plain-toke'), 'bad-token'],
     ['a key of another hook', signed(Buffer.alloc(32, 9)), 'bad-signature'],
+    [
+      'two signature headers in one line, whatever stands in them',
+      signed(keyBytes, { signature: `v1,${'A'.repeat(43)}=, ${signed(keyBytes).signature ?? ''}` }),
+      'bad-signature',
+    ],
+    [
+      'a good signature with something behind it',
+      signed(keyBytes, { signature: `${signed(keyBytes).signature ?? ''},` }),
+      'bad-signature',
+    ],
     ['an empty signature', signed(keyBytes, { signature: '' }), 'bad-signature'],
     ['a truncated signature', signed(keyBytes, { signature: 'v1,AAAA' }), 'bad-signature'],
     [
@@ -85,11 +95,31 @@ describe('verifyDelivery', () => {
   });
 });
 
+describe('refuseByProof', () => {
+  it('refuses before the body is read what no body could prove', () => {
+    const refused = (headers: DeliveryHeaders) => refuseByProof(secrets, headers)?.why;
+
+    expect(refused(unsigned(undefined))).toBe('unsigned');
+    expect(refused(unsigned('plain-tokem'))).toBe('bad-token');
+    expect(refused(signed(keyBytes, { signature: 'v1,AAAA' }))).toBe('bad-signature');
+    expect(refused({ ...signed(keyBytes), id: undefined })).toBe('bad-signature');
+  });
+
+  it('leaves it to the body where that decides, so that nobody learns of a wrong clock without a key', () => {
+    expect(refuseByProof(secrets, unsigned('plain-token'))).toBeNull();
+    expect(refuseByProof(secrets, signed(keyBytes))).toBeNull();
+    expect(refuseByProof(secrets, signed(Buffer.alloc(32, 9), { timestamp: '1' }))).toBeNull();
+  });
+});
+
 describe('deliverySecrets', () => {
-  it.each([[[]], [['short']], [['whsec_dG9vIHNob3J0']], [[`whsec_${Buffer.alloc(65).toString('base64')}`]]])(
-    'refuses %j',
-    (texts: string[]) => {
-      expect(() => deliverySecrets(texts.map((text) => new Secret(text)))).toThrow(ConfigError);
-    },
-  );
+  it.each([
+    [[]],
+    [['short']],
+    [['whsec_dG9vIHNob3J0']],
+    [[`${whsec(keyBytes)}"`]],
+    [[`whsec_${Buffer.alloc(65).toString('base64')}`]],
+  ])('refuses %j', (texts: string[]) => {
+    expect(() => deliverySecrets(texts.map((text) => new Secret(text)))).toThrow(ConfigError);
+  });
 });

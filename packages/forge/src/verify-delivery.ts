@@ -30,6 +30,8 @@ export type Verified =
 const prefix = 'whsec_';
 const toleranceMs = 5 * 60_000;
 const maxSignatures = 20;
+/** A SHA-256 in base64. Node's own decoder would overlook what else stands there, such as a second header's text. */
+const signatureForm = /^v1,([A-Za-z0-9+/]{43}=)$/;
 
 /** Sorts a hook's secrets: those that begin with `whsec_` sign, the others are tokens. Throws `ConfigError` on a bad one. */
 export function deliverySecrets(secrets: readonly Secret[]): DeliverySecrets {
@@ -52,34 +54,62 @@ export function verifyDelivery(
   body: Buffer,
   nowMs: number,
 ): Verified {
-  if (headers.signature !== undefined)
-    return verifySignature(secrets.signingKeys, headers.signature, headers, body, nowMs);
-  if (headers.token === undefined || headers.token === '') return { kind: 'refused', why: 'unsigned' };
-  const given = sha256(headers.token);
+  const proof = readProof(secrets, headers);
+  return proof.kind === 'signed' ? verifySignature(secrets.signingKeys, proof, body, nowMs) : proof;
+}
+
+/**
+ * What the headers alone tell, before the body is read: a delivery without proof, with a wrong token, or with what
+ * cannot be a signature is refused whatever its body is. Null: the body decides.
+ */
+export function refuseByProof(
+  secrets: DeliverySecrets,
+  headers: DeliveryHeaders,
+): Extract<Verified, { kind: 'refused' }> | null {
+  const proof = readProof(secrets, headers);
+  return proof.kind === 'refused' ? proof : null;
+}
+
+interface Signed {
+  readonly kind: 'signed';
+  readonly id: string;
+  readonly timestamp: string;
+  readonly signatures: readonly Buffer[];
+}
+
+function readProof(secrets: DeliverySecrets, { signature, id, timestamp, token }: DeliveryHeaders): Verified | Signed {
+  if (signature !== undefined) {
+    const signatures = readSignatures(signature);
+    const isWhole = id !== undefined && id !== '' && timestamp !== undefined && /^\d{1,12}$/.test(timestamp);
+    if (!isWhole || signatures.length === 0) return { kind: 'refused', why: 'bad-signature' };
+    return { kind: 'signed', id, timestamp, signatures };
+  }
+  if (token === undefined || token === '') return { kind: 'refused', why: 'unsigned' };
+  const given = sha256(token);
   const fits = secrets.tokenHashes.filter((expected) => timingSafeEqual(expected, given));
   return fits.length > 0 ? { kind: 'verified' } : { kind: 'refused', why: 'bad-token' };
 }
 
+function readSignatures(header: string): Buffer[] {
+  if (header.includes(', ')) return []; // node joins a header that comes twice so
+  return header
+    .split(' ')
+    .slice(0, maxSignatures)
+    .flatMap((part) => signatureForm.exec(part)?.[1] ?? [])
+    .map((text) => Buffer.from(text, 'base64'));
+}
+
 function verifySignature(
   keys: readonly Buffer[],
-  signature: string,
-  { id, timestamp }: DeliveryHeaders,
+  { id, timestamp, signatures }: Signed,
   body: Buffer,
   nowMs: number,
 ): Verified {
-  if (id === undefined || id === '' || timestamp === undefined || !/^\d{1,12}$/.test(timestamp)) {
-    return { kind: 'refused', why: 'bad-signature' };
-  }
-  const given = signature
-    .split(' ')
-    .slice(0, maxSignatures)
-    .filter((part) => part.startsWith('v1,'))
-    .map((part) => Buffer.from(part.slice(3), 'base64'));
   let fits = false;
   for (const key of keys) {
     const expected = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
-    for (const candidate of given) {
-      if (candidate.length === expected.length && timingSafeEqual(candidate, expected)) fits = true;
+    for (const candidate of signatures) {
+      if (timingSafeEqual(candidate, expected)) fits = true;
     }
   }
   if (!fits) return { kind: 'refused', why: 'bad-signature' };
@@ -90,7 +120,8 @@ function verifySignature(
 
 function signingKey(base64: string): Buffer {
   const key = Buffer.from(base64, 'base64');
-  if (key.length < 24 || key.length > 64)
+  const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(base64);
+  if (!isBase64 || key.length < 24 || key.length > 64)
     throw new ConfigError('A signing secret must be whsec_ and the base64 of 24 to 64 bytes');
   return key;
 }
