@@ -1,4 +1,4 @@
-export { buildDemoRepository, secondPushRef } from './demo/build-demo-repository.ts';
+export { buildDemoRepository } from './demo/build-demo-repository.ts';
 export type { DemoRepository } from './demo/build-demo-repository.ts';
 export type { DemoFiles } from './demo/demo-files.ts';
 export { demoProject } from './demo/demo-project.ts';
@@ -6,11 +6,10 @@ export type { DemoCommit, DemoProject, PlantedBug } from './demo/demo-project.ts
 export { scriptedReviewer } from './fakes/claude/reviewer/scripted-reviewer.ts';
 export { claudeFault } from './fakes/claude/claude-fault.ts';
 export type { ClaudeFault } from './fakes/claude/claude-fault.ts';
-export { defaultClaudeModels } from './fakes/claude/claude-models.ts';
 export type { FakeClaudeModel } from './fakes/claude/claude-models.ts';
 export { inOrder, reply, toolUse } from './fakes/claude/claude-reply.ts';
 export type { ClaudeReply, ClaudeReplyBlock, ClaudeScript, ClaudeScriptPlace } from './fakes/claude/claude-reply.ts';
-export { blocksOf, systemTextOf } from './fakes/claude/claude-request.ts';
+export { blocksOf } from './fakes/claude/claude-request.ts';
 export type { ClaudeContentBlock, ClaudeMessage, ClaudeRequest, ClaudeTool } from './fakes/claude/claude-request.ts';
 export type { ClaudeUsage } from './fakes/claude/claude-usage.ts';
 export { startFakeClaude, startInstantClaude } from './fakes/claude/start-fake-claude.ts';

@@ -3,7 +3,7 @@ import type { ClaudeRefusal } from './claude-error.ts';
 import { errorTypeOf, invalidRequest } from './claude-error.ts';
 
 /** Bytes the API takes. */
-export const maxBodyBytes = 32 * 1024 * 1024;
+const maxBodyBytes = 32 * 1024 * 1024;
 
 /** A JSON body, or why it is none. `text` seeds the ids of the answer. */
 export type ReadBody =
