@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+/** The agent's settings: all that it is given. */
+export const AgentConfig = z.object({
+  gatewayUrl: z
+    .url({ protocol: /^https?$/, error: 'an http or https URL' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .describe("Where the gateway is: the agent's only way out"),
+  runTokenFile: z.string().min(1).describe('File of mode 0400 that holds the run token'),
+  workDir: z.string().min(1).describe("The agent's own folder; what it writes is in here"),
+  path: z.string().default('/usr/local/bin:/usr/bin:/bin').meta({ env: 'PATH' }).describe('Where git is found'),
+  compileCacheDir: z
+    .string()
+    .optional()
+    .describe('Folder with compiled code of earlier starts, best read-only; without it every start compiles anew'),
+});
+export type AgentConfig = z.infer<typeof AgentConfig>;

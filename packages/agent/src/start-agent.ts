@@ -1,0 +1,68 @@
+import { fstatSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { ConfigError, Secret, StaleError, readConfig, systemClock } from '@drydock/core';
+import { AgentConfig } from './config.ts';
+import { exitCodes } from './exit-codes.ts';
+import { runAgent } from './run-agent.ts';
+
+/** Runs the agent as the process we are in; answers with its exit code. */
+export async function startAgent(environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+  const write = (line: string) => void process.stderr.write(line);
+  const stop = stopSignal();
+  try {
+    const config = readConfig(AgentConfig, environment);
+    const token = await readToken(config.runTokenFile);
+    const parts = { config, token, clock: systemClock, random: Math.random, startedAtMs: 0, loadModel, write };
+    return await runAgent(parts, stop.signal);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    write(`${error.message}\n`);
+    return exitCodes.badConfig;
+  } finally {
+    stop.release();
+  }
+}
+
+/** The import alone takes a tenth of a second, which the first answer of the gateway takes too. */
+async function loadModel(settings: { readonly baseUrl: string; readonly token: Secret }) {
+  const { AnthropicModel } = await import('./loop/anthropic-model.ts');
+  return new AnthropicModel(settings, systemClock);
+}
+
+async function readToken(file: string): Promise<Secret> {
+  try {
+    const text = (await readFile(file, 'utf8')).trim();
+    if (/^[\x21-\x7e]+$/.test(text)) return new Secret(text);
+  } catch (cause) {
+    throw new ConfigError('Wrong settings:\n  DRYDOCK_RUN_TOKEN_FILE: cannot be read', { cause });
+  }
+  throw new ConfigError('Wrong settings:\n  DRYDOCK_RUN_TOKEN_FILE: holds no token');
+}
+
+/**
+ * Aborted when we are told to end: by SIGTERM, or because standard input closed, which it does when whoever started us
+ * is gone. A container without standard input has `/dev/null` there, whose end means nothing.
+ */
+function stopSignal(): { readonly signal: AbortSignal; readonly release: () => void } {
+  const stop = new AbortController();
+  const end = () => {
+    stop.abort(new StaleError('run.cancelled', 'told to end'));
+  };
+  process.once('SIGTERM', end).once('SIGINT', end);
+  const isWatched = isPipe(0);
+  if (isWatched) process.stdin.once('end', end).once('error', end).once('close', end).resume();
+  const release = () => {
+    process.off('SIGTERM', end).off('SIGINT', end);
+    if (isWatched) process.stdin.destroy();
+  };
+  return { signal: stop.signal, release };
+}
+
+function isPipe(fd: number): boolean {
+  try {
+    const input = fstatSync(fd);
+    return input.isFIFO() || input.isSocket();
+  } catch {
+    return false; // it was closed before we began: nobody ever meant to hold it open
+  }
+}
