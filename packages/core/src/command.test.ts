@@ -9,6 +9,10 @@ describe('parseCommand', () => {
     'please\n/drydock review\nthanks',
     'a\r\n/drydock review\r\n',
     '```\ncode\n```\n/drydock review',
+    '```` code ```` and ``` more\n/drydock review',
+    '>>>\nquoted\n>>>\n/drydock review',
+    'text <!-- aside --> text\n/drydock review',
+    '> ```\n\n/drydock review',
   ])('takes %j as an order', (comment) => {
     expect(parseCommand(comment)).toBe('review');
   });
@@ -25,6 +29,11 @@ describe('parseCommand', () => {
     '```\n/drydock review\n```',
     '````\n```\n/drydock review\n````',
     '~~~\n/drydock review',
+    '```\n```js\n/drydock review\n```',
+    '```\n~~~\n/drydock review\n```',
+    '>>>\n/drydock review\n>>>',
+    '<!--\n/drydock review\n-->',
+    '<!-- a --> <!-- b\n/drydock review\n-->',
     '',
   ])('takes %j as none', (comment) => {
     expect(parseCommand(comment)).toBeNull();

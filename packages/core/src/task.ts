@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MergeRequestRef, NumericId, Sha } from './merge-request.ts';
+import { unreachable } from './unreachable.ts';
 
 /** What an agent does. Later: reply, plan, implement, fix, diagnose. */
 export const TaskKind = z.enum(['review']);
@@ -67,6 +68,8 @@ export function priorityOf(trigger: Trigger): number {
     case 'review-requested':
     case 'closed':
       return 20;
+    default:
+      return unreachable(trigger);
   }
 }
 

@@ -17,6 +17,23 @@ describe('WireError', () => {
     expect(received.code).toBe(error.code);
   });
 
+  it.each([
+    [1500.4, 1501],
+    [-3, 0],
+    [Number.NaN, null],
+    [Number.POSITIVE_INFINITY, null],
+  ])('carries a wait of %p ms in a form that the other side takes', (retryAfterMs, expected) => {
+    const wire = toWireError(new TransientError('forge.rate_limited', 'slow down', { retryAfterMs }));
+
+    expect(WireError.parse(wire?.body).error.retryAfterMs).toBe(expected);
+  });
+
+  it('cuts a long message', () => {
+    const wire = toWireError(new TerminalError('forge.rejected', 'x'.repeat(5000)));
+
+    expect(WireError.parse(wire?.body).error.message).toHaveLength(2000);
+  });
+
   it('tells nothing of a bug', () => {
     expect(toWireError(new TypeError('secret detail'))).toBeNull();
   });

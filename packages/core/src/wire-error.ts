@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BlockedError, DrydockError, StaleError, TerminalError, TransientError, type ErrorCode } from './errors.ts';
+import { unreachable } from './unreachable.ts';
 
 /** An error as it crosses between processes: the class travels, so that the caller knows what to do. */
 export const WireError = z.strictObject({
@@ -22,7 +23,7 @@ export function toWireError(error: unknown): { readonly status: number; readonly
   });
   switch (error.kind) {
     case 'transient':
-      return wire(503, 'transient', error instanceof TransientError ? error.retryAfterMs : null);
+      return wire(503, 'transient', error instanceof TransientError ? wholeMs(error.retryAfterMs) : null);
     case 'blocked':
       return wire(424, 'blocked');
     case 'stale':
@@ -31,7 +32,14 @@ export function toWireError(error: unknown): { readonly status: number; readonly
     case 'tool':
     case 'config':
       return wire(422, 'terminal');
+    default:
+      return unreachable(error.kind);
   }
+}
+
+/** Computed waits may be odd; an answer that breaks the schema would hide the error behind another. */
+function wholeMs(ms: number | null): number | null {
+  return ms !== null && Number.isFinite(ms) ? Math.max(0, Math.ceil(ms)) : null;
 }
 
 /** The error that a process on the other side meant. Codes are trusted: both sides are ours. */
@@ -46,5 +54,7 @@ export function fromWireError({ error }: WireError): DrydockError {
       return new StaleError(code, error.message);
     case 'terminal':
       return new TerminalError(code, error.message);
+    default:
+      return unreachable(error.class);
   }
 }
