@@ -1,20 +1,21 @@
-import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import { once } from 'node:events';
 import { expect, it } from '@jest/globals';
 import { startRedisServer } from '@drydock/testkit';
+import { startDrydock } from './run-drydock.ts';
 
-const bin = new URL('../packages/cli/bin/drydock.js', import.meta.url).pathname;
-
-it('plays the demo with the queue in Redis', async () => {
+it('plays the demo with the queue in Redis, and leaves no key behind', async () => {
   await using redis = await startRedisServer();
-  const child = spawn(process.execPath, [bin, 'demo', '--json'], {
-    env: { PATH: process.env['PATH'] ?? '', DRYDOCK_REDIS_URL: redis.url },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let stdout = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
+  const drydock = startDrydock(['demo', '--json'], { DRYDOCK_REDIS_URL: redis.url });
 
-  expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ state: 'done', problems: [], secondPush: { resolved: 1, repeated: 0 } });
+  expect(await drydock.ended).toBe(0);
+  expect(JSON.parse(drydock.stdout())).toMatchObject({
+    state: 'done',
+    problems: [],
+    secondPush: { resolved: 1, repeated: 0 },
+  });
+  const socket = connect(redis.port, '127.0.0.1');
+  socket.end('DBSIZE\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toBe(':0\r\n');
 }, 120_000);

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -7,40 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { scriptedReviewer, startFakeClaude, startFakeGitLab, type FakeGitLab } from '@drydock/testkit';
+import { startDrydock, type RunningDrydock } from './run-drydock.ts';
 
-const bin = new URL('../packages/cli/bin/drydock.js', import.meta.url).pathname;
 const signingToken = `whsec_${Buffer.alloc(32, 3).toString('base64')}`;
 
-/** `drydock dev` as a process of its own, with these settings and no others. */
-function startDev(environment: Record<string, string>) {
-  const child = spawn(process.execPath, [bin, 'dev'], { env: { PATH: process.env['PATH'] ?? '', ...environment } });
-  let output = '';
-  const watchers = new Set<() => void>();
-  const hear = (chunk: Buffer) => {
-    output += chunk.toString();
-    for (const watcher of watchers) watcher();
-  };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
-  const ended = once(child, 'close').then(([code]) => code as number | null);
-  return {
-    ended,
-    output: () => output,
-    /** Resolves when the output has this phrase; rejects when the process ends first. */
-    says: (phrase: string) =>
-      new Promise<void>((resolve, reject) => {
-        const look = () => {
-          if (output.includes(phrase)) resolve();
-        };
-        watchers.add(look);
-        look();
-        void ended.then((code) => {
-          reject(new Error(`ended with ${String(code)} before it said "${phrase}":\n${output}`));
-        });
-      }),
-    stop: () => child.kill('SIGTERM'),
-  };
-}
+const startDev = (environment: Record<string, string>) => startDrydock(['dev'], environment);
+
+const outputOf = (dev: RunningDrydock) => dev.stdout() + dev.stderr();
 
 describe('drydock dev', () => {
   let dataDir: string;
@@ -77,7 +49,7 @@ describe('drydock dev', () => {
     );
 
     await dev.says('waiting for webhooks');
-    const url = /"url":"(http:[^"]+\/webhooks\/gitlab)"/.exec(dev.output())?.[1] ?? '';
+    const url = /"url":"(http:[^"]+\/webhooks\/gitlab)"/.exec(outputOf(dev))?.[1] ?? '';
     gitlab.addWebhook({ url, signingToken }, project);
     const { iid } = await gitlab.openMergeRequest({ project, sourceBranch: 'more', title: 'More', author });
     await dev.says('"outcome":"done"');
@@ -86,7 +58,7 @@ describe('drydock dev', () => {
     expect(await dev.ended).toBe(0);
     expect(gitlab.discussions(iid).map(({ notes }) => notes[0]?.position?.new_line)).toEqual([1]);
     for (const secret of [gitlab.token, 'model-key', signingToken, 'k'.repeat(32)])
-      expect(dev.output()).not.toContain(secret);
+      expect(outputOf(dev)).not.toContain(secret);
   }, 60_000);
 
   it('says what to do about each mistake of a newcomer, and ends', async () => {
@@ -112,11 +84,11 @@ describe('drydock dev', () => {
       const dev = startDev(environment);
       const code = await dev.ended;
 
-      expect({ code: code === 1 || code === 78, output: dev.output() }).toEqual({
+      expect({ code: code === 1 || code === 78, output: outputOf(dev) }).toEqual({
         code: true,
         output: expect.stringMatching(expected),
       });
-      expect(dev.output()).not.toMatch(/canary|\n {4}at /); // no secret, no stack trace
+      expect(outputOf(dev)).not.toMatch(/canary|\n {4}at /); // no secret, no stack trace
     }
     taken.close();
   }, 120_000);
