@@ -62,6 +62,5 @@ export type {
   HookProject,
   HookUser,
 } from './fakes/gitlab/webhook-payloads.ts';
-export { signWebhook, webhookHeaders } from './fakes/gitlab/webhook-sender.ts';
 export type { WebhookDelivery } from './fakes/gitlab/webhook-sender.ts';
 export { fillWithHistory, type HistoryHabits } from './repositories/random-history.ts';

@@ -189,7 +189,7 @@ export function diffEntity(file: DiffFile): Entity {
 }
 
 /** A position with every field of its type. */
-export function positionEntity(position: DiffPosition): Entity {
+function positionEntity(position: DiffPosition): Entity {
   const { base_sha, start_sha, head_sha, old_path, new_path, position_type } = position;
   const common = {
     base_sha,

@@ -23,7 +23,7 @@ export async function unapprove(world: GitLabWorld, mergeRequest: GitLabMergeReq
 }
 
 /** Whether this user's approval would count. */
-export function canApprove(world: GitLabWorld, mergeRequest: GitLabMergeRequest, by: GitLabUser): boolean {
+function canApprove(world: GitLabWorld, mergeRequest: GitLabMergeRequest, by: GitLabUser): boolean {
   const level = world.accessLevel(world.project(mergeRequest.projectId), by);
   return level >= accessLevels.developer && mergeRequest.authorId !== by.id && mergeRequest.state === 'opened';
 }

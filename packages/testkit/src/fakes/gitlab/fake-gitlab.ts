@@ -23,6 +23,7 @@ import type { GitLabHttpServer, RequestLogEntry } from './http-server.ts';
 import { approve } from './approval-actions.ts';
 import {
   commitToBranch,
+  deleteBranch,
   openMergeRequest,
   pushBranch,
   refsOf,
@@ -195,6 +196,11 @@ export class FakeGitLab implements AsyncDisposable {
     const specs = isCommitList(commits) ? commits : [{ files: commits }];
     const { by = this.bot, ...rest } = options;
     return await commitToBranch(this.#world, { project, branch, commits: specs, by, ...rest });
+  }
+
+  /** Removes a branch, as people do once it is merged. */
+  async deleteBranch(project: GitLabProject, branch: string, by: GitLabUser = this.bot): Promise<void> {
+    await deleteBranch(this.#world, { project, branch, by });
   }
 
   /** Fetches a branch of a repository on this machine and pushes it. */

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { appendFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { gitLine, runGit } from './git-process.ts';
 import { loadVersionDiff, type VersionDiff } from './version-diff.ts';
 
@@ -16,6 +17,16 @@ export interface GitLabCommit {
   readonly authorEmail?: string;
   readonly dateMs?: number;
 }
+
+// Without gc, what a forced push left behind stays, as on GitLab.
+const settings = `[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[transfer]
+	hideRefs = refs/keep-around
+[gc]
+	auto = 0
+`;
 
 /** A bare repository as the forge keeps it. */
 export class GitRepository {
@@ -40,13 +51,7 @@ export class GitRepository {
       `--initial-branch=${defaultBranch}`,
       `--object-format=${objectFormat}`,
     ]);
-    const settings = [
-      ['uploadpack.allowFilter', 'true'],
-      ['uploadpack.allowAnySHA1InWant', 'true'],
-      ['transfer.hideRefs', 'refs/keep-around'],
-      ['gc.auto', '0'], // what a force push left behind stays, as on GitLab
-    ] as const;
-    for (const [key, value] of settings) await runGit(dir, ['config', key, value]);
+    await appendFile(join(dir, 'config'), settings);
     return new GitRepository(dir);
   }
 
@@ -112,19 +117,18 @@ export class GitRepository {
 
   /** Commits on top of `parent` (null: a root commit), without touching any branch. */
   async commit(parent: string | null, spec: GitLabCommit): Promise<string> {
-    const ref = 'refs/keep-around/fast-import';
-    await runGit(this.dir, ['fast-import', '--quiet', '--force', '--date-format=raw'], importStream(ref, parent, spec));
-    const sha = await gitLine(this.dir, ['rev-parse', ref]);
-    await this.setRef(`refs/keep-around/${sha}`, sha);
-    await this.setRef(ref, null);
-    return sha;
+    const stream = importStream('refs/keep-around/newest', parent, spec);
+    const sha = await runGit(this.dir, ['fast-import', '--quiet', '--force', '--date-format=raw'], stream);
+    return sha.toString('utf8').trim();
   }
 
-  /** A commit with both parents and the second one's tree, without touching any branch. */
+  /** A merge commit, without touching any branch; where the two conflict, it takes the second one's tree. */
   async mergeCommit(target: string, head: string, message: string, dateMs: number): Promise<string> {
     const seconds = Math.floor(dateMs / 1000);
     const who = `GitLab <gitlab@example.com> ${seconds} +0000`;
-    const tree = await gitLine(this.dir, ['rev-parse', `${head}^{tree}`]);
+    const tree = await gitLine(this.dir, ['merge-tree', '--write-tree', target, head]).catch(() =>
+      gitLine(this.dir, ['rev-parse', `${head}^{tree}`]),
+    );
     const parents = `parent ${target}\nparent ${head}`;
     const commit = `tree ${tree}\n${parents}\nauthor ${who}\ncommitter ${who}\n\n${message}\n`;
     return (await runGit(this.dir, ['hash-object', '-t', 'commit', '-w', '--stdin'], commit)).toString('utf8').trim();
@@ -145,12 +149,12 @@ export class GitRepository {
 function importStream(ref: string, parent: string | null, spec: GitLabCommit): Buffer {
   const seconds = Math.floor((spec.dateMs ?? 1_700_000_000_000) / 1000);
   const who = `${spec.authorName ?? 'Dana Doe'} <${spec.authorEmail ?? 'dana@example.com'}> ${seconds} +0000`;
-  const parts: (string | Buffer)[] = [`commit ${ref}\n`, `committer ${who}\n`];
+  const parts: (string | Buffer)[] = [`commit ${ref}\nmark :1\ncommitter ${who}\n`];
   const message = Buffer.from(spec.message ?? 'Change files');
   parts.push(`data ${message.length}\n`, message, '\n');
   if (parent !== null) parts.push(`from ${parent}\n`);
   for (const [path, change] of Object.entries(spec.files)) parts.push(...fileCommand(path, change));
-  parts.push('\n');
+  parts.push('\nget-mark :1\n');
   return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 

@@ -91,7 +91,6 @@ async function addVersion(world: GitLabWorld, mergeRequest: GitLabMergeRequest):
   const startSha = await repository.branchTip(mergeRequest.targetBranch);
   if (headSha === null || startSha === null) throw new Error('a merge request needs both of its branches');
   await repository.setRef(headRef, headSha);
-  await repository.setRef(`refs/keep-around/${headSha}`, headSha);
   const baseSha = (await repository.mergeBase(startSha, headSha)) ?? startSha;
   const { files } = await repository.diff(baseSha, headSha, world.settings.maxPatchBytes);
   const nowMs = world.nowMs();
@@ -169,6 +168,18 @@ export async function pushBranch(
       changes: updatedAtChange(mergeRequest),
     });
   }
+}
+
+/** Removes a branch; merge requests from it keep their versions and their own ref. */
+export async function deleteBranch(
+  world: GitLabWorld,
+  { project, branch, by }: { readonly project: GitLabProject; readonly branch: string; readonly by: GitLabUser },
+): Promise<void> {
+  const ref = `refs/heads/${branch}`;
+  const before = await project.repository.branchTip(branch);
+  if (before === null) return;
+  await project.repository.setRef(ref, null);
+  await tellPush(world, project, { ref, before, after: '0'.repeat(before.length), by });
 }
 
 function updatedAtChange(mergeRequest: GitLabMergeRequest): HookBody {
@@ -375,17 +386,25 @@ async function changeState(
   const changes = { state_id: { previous: stateIds[mergeRequest.state], current: stateIds[state] } };
   mergeRequest.state = state;
   if (state === 'merged') {
-    await mergeBranch(world, mergeRequest);
+    await mergeBranch(world, mergeRequest, by);
     mergeRequest.mergedById = by.id;
   }
+  if (state === 'opened') await catchUp(world, mergeRequest, by);
   addSystemNote(world, mergeRequest, by, state === 'opened' ? 'reopened' : state);
   const action = { opened: 'reopen', closed: 'close', merged: 'merge' }[state];
   await tellMergeRequest(world, mergeRequest, { action, by, changes });
 }
 
-/** The target branch takes the head's tree: conflicts are none of this fake's business. */
-async function mergeBranch(world: GitLabWorld, mergeRequest: GitLabMergeRequest): Promise<void> {
-  const { repository } = world.project(mergeRequest.projectId);
+/** Pushes while it was closed made no version; opening it again makes one. */
+async function catchUp(world: GitLabWorld, mergeRequest: GitLabMergeRequest, by: GitLabUser): Promise<void> {
+  const { repository } = world.project(mergeRequest.sourceProjectId);
+  const tip = await repository.branchTip(mergeRequest.sourceBranch);
+  if (tip !== null && tip !== mergeRequest.versions.at(-1)?.headSha) await refresh(world, mergeRequest, by);
+}
+
+async function mergeBranch(world: GitLabWorld, mergeRequest: GitLabMergeRequest, by: GitLabUser): Promise<void> {
+  const project = world.project(mergeRequest.projectId);
+  const { repository } = project;
   const version = mergeRequest.versions.at(-1);
   if (version === undefined) return;
   const target = (await repository.branchTip(mergeRequest.targetBranch)) ?? version.startSha;
@@ -395,6 +414,8 @@ async function mergeBranch(world: GitLabWorld, mergeRequest: GitLabMergeRequest)
     `Merge branch '${mergeRequest.sourceBranch}'`,
     world.nowMs(),
   );
-  await repository.setRef(`refs/heads/${mergeRequest.targetBranch}`, sha);
+  const ref = `refs/heads/${mergeRequest.targetBranch}`;
+  await repository.setRef(ref, sha);
+  await tellPush(world, project, { ref, before: target, after: sha, by });
   mergeRequest.mergeCommitSha = sha;
 }

@@ -183,7 +183,7 @@ const blobCache = new Map<string, readonly string[]>();
 const maxCachedBlobs = 500;
 
 /** The lines of a blob without their line feeds; a last line without one counts. */
-export function blobLines(diff: VersionDiff, blob: string): readonly string[] {
+function blobLines(diff: VersionDiff, blob: string): readonly string[] {
   const key = `${diff.repoDir}:${blob}`;
   const known = blobCache.get(key);
   if (known !== undefined) return known;

@@ -25,7 +25,7 @@ interface SenderSettings {
 }
 
 /** Headers of a delivery: who sends, which event, and the proofs that the webhook is configured with. */
-export function webhookHeaders(facts: {
+function webhookHeaders(facts: {
   readonly webhook: GitLabWebhook;
   readonly event: string;
   readonly rawBody: string;
@@ -61,7 +61,7 @@ export function webhookHeaders(facts: {
  * Standard Webhooks: HMAC-SHA256 with the bytes that follow `whsec_` in base64.
  * @see https://github.com/standard-webhooks/standard-webhooks
  */
-export function signWebhook(signingToken: string, content: string): string {
+function signWebhook(signingToken: string, content: string): string {
   const key = Buffer.from(signingToken.replace(/^whsec_/, ''), 'base64');
   return `v1,${createHmac('sha256', key).update(content).digest('base64')}`;
 }
