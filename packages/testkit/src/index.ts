@@ -3,7 +3,6 @@ export type { DemoRepository } from './demo/build-demo-repository.ts';
 export type { DemoFiles } from './demo/demo-files.ts';
 export { demoProject } from './demo/demo-project.ts';
 export type { DemoCommit, DemoProject, PlantedBug } from './demo/demo-project.ts';
-export { scriptedReviewer } from './fakes/claude/reviewer/scripted-reviewer.ts';
 export { claudeFault } from './fakes/claude/claude-fault.ts';
 export type { ClaudeFault } from './fakes/claude/claude-fault.ts';
 export type { FakeClaudeModel } from './fakes/claude/claude-models.ts';
@@ -12,6 +11,7 @@ export type { ClaudeReply, ClaudeReplyBlock, ClaudeScript, ClaudeScriptPlace } f
 export { blocksOf } from './fakes/claude/claude-request.ts';
 export type { ClaudeContentBlock, ClaudeMessage, ClaudeRequest, ClaudeTool } from './fakes/claude/claude-request.ts';
 export type { ClaudeUsage } from './fakes/claude/claude-usage.ts';
+export { scriptedReviewer } from './fakes/claude/reviewer/scripted-reviewer.ts';
 export { startFakeClaude, startInstantClaude } from './fakes/claude/start-fake-claude.ts';
 export type { ClaudeCall, FakeClaude, FakeClaudeOptions } from './fakes/claude/start-fake-claude.ts';
 export { gitDiffOutput, type GitDiffOptions, type GitDiffOutput } from './repositories/git-diff-output.ts';
@@ -22,6 +22,7 @@ export {
   type FileChanges,
   type GitRepositoryFixture,
 } from './repositories/git-repository.ts';
+export { goldenText } from './golden.ts';
 export { startRedisServer, whyNoRedisServer } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
 export { ManualClock } from './manual-clock.ts';
