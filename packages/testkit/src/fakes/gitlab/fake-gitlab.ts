@@ -27,12 +27,11 @@ import {
   openMergeRequest,
   pushBranch,
   refsOf,
-  updateMergeRequest,
-  type MergeRequestUpdate,
   type OpenMergeRequest,
 } from './merge-request-actions.ts';
 import { checkNotePosition, createNote, deleteNote, resolveDiscussion } from './note-actions.ts';
 import { applySuggestion, parseSuggestions, type AppliedSuggestion } from './suggestions.ts';
+import { updateMergeRequest, type MergeRequestUpdate } from './update-merge-request.ts';
 import type { WebhookDelivery } from './webhook-sender.ts';
 
 interface FakeGitLabParts {

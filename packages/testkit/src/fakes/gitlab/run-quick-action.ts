@@ -2,8 +2,9 @@
 import { GitLabApiError, type GitLabMergeRequest, type GitLabUser } from './gitlab-state.ts';
 import type { GitLabWorld } from './gitlab-world.ts';
 import { approve, unapprove } from './approval-actions.ts';
-import { findLabels, updateMergeRequest } from './merge-request-actions.ts';
+import { findLabels } from './merge-request-actions.ts';
 import type { QuickAction } from './quick-actions.ts';
+import { updateMergeRequest, type MergeRequestUpdate } from './update-merge-request.ts';
 
 /** Runs a command and records that it ran, whether or not it could change anything. */
 export async function runQuickAction(
@@ -28,8 +29,7 @@ async function apply(
   { name, argument }: QuickAction,
   by: GitLabUser,
 ): Promise<void> {
-  const update = (change: Parameters<typeof updateMergeRequest>[2]) =>
-    updateMergeRequest(world, mergeRequest, change, by);
+  const update = (change: MergeRequestUpdate) => updateMergeRequest(world, mergeRequest, change, by);
   const titles = mergeRequest.labels.map((label) => label.title);
   const named = namesIn(argument);
   const people = world.users.filter(
