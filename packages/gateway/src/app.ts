@@ -21,6 +21,8 @@ export interface GatewayAppSettings extends AgentSettings {
   readonly controlTokens: readonly Secret[];
 }
 
+const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT']);
+
 /**
  * The whole HTTP surface of the gateway: the agents' routes, the control routes, health and metrics. Whatever else is
  * asked for, in whatever form, gets the same 404.
@@ -37,8 +39,8 @@ export function createGatewayApp(ports: GatewayPorts, settings: GatewayAppSettin
     sendJson(response, 404, notFoundBody);
   });
   app.use((request, response, next) => {
-    // What a router could understand in two ways never reaches it.
-    if (plainTarget(request.url) === null) void notFound(request, response, next);
+    // What a router could understand in two ways, or would answer by itself, never reaches it.
+    if (!methods.has(request.method) || plainTarget(request.url) === null) void notFound(request, response, next);
     else next();
   });
   app.get(

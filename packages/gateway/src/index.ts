@@ -10,4 +10,4 @@ export {
 export { MemoryRunStore } from './runs/memory-run-store.ts';
 export { RedisRunStore, type RedisRunStoreSettings } from './runs/redis-run-store.ts';
 export type { RunStore } from './runs/run-store.ts';
-export { listPrices, type ModelPrices } from './model/model-prices.ts';
+export type { ModelPrices } from './model/model-prices.ts';

@@ -5,12 +5,12 @@
  * Money is counted in billionths of a dollar, as whole numbers. Every write is atomic and may be repeated.
  */
 import {
-  AgentResult,
-  Publication,
   RunId,
   TaskContext,
+  type AgentResult,
   type ProgressEntry,
   type ProgressEvent,
+  type Publication,
   type RunUsage,
   type TokenUsage,
 } from '@drydock/core';
@@ -28,10 +28,6 @@ export const RunRecord = z.strictObject({
   deadlineAtMs: z.int(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
-
-/** Schemas of what is stored beside the record. */
-export const StoredResult = AgentResult;
-export const StoredPublication = Publication;
 
 /** A run as it stands. */
 export interface StoredRun {
