@@ -1,5 +1,5 @@
 export { createForge, type ForgeSettings } from './create-forge.ts';
-export { GitLabForge, type GitLabForgeSettings } from './gitlab-forge.ts';
+export type { GitLabForgeSettings } from './gitlab-forge.ts';
 export type {
   CommitStatus,
   Forge,

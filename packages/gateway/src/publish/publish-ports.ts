@@ -1,6 +1,6 @@
 import type { Clock, Log, MergeRequestRef, Sha } from '@drydock/core';
 import { StaleError } from '@drydock/core';
-import type { Forge } from '@drydock/forge';
+import type { Forge, MergeRequestHead } from '@drydock/forge';
 import type { MarkerKeys } from './marker.ts';
 
 /** What writing to a merge request needs. */
@@ -11,9 +11,18 @@ export interface PublishPorts {
   readonly clock: Clock;
 }
 
-/** Throws a `StaleError` when this is no longer the head of an open merge request. */
-export async function assertHead(forge: Forge, ref: MergeRequestRef, headSha: Sha, signal: AbortSignal): Promise<void> {
+/**
+ * Throws a `StaleError` when this is no longer the head of an open merge request. Gives whether the forge's own diff is
+ * cut, so that it will refuse places in the rest.
+ */
+export async function assertHead(
+  forge: Forge,
+  ref: MergeRequestRef,
+  headSha: Sha,
+  signal: AbortSignal,
+): Promise<Pick<MergeRequestHead, 'isDiffCut'>> {
   const head = await forge.readHead(ref, signal);
   if (head.state !== 'opened') throw new StaleError('merge_request.closed', 'the merge request is no longer open');
   if (head.headSha !== headSha) throw new StaleError('merge_request.head_moved', 'the merge request has a newer head');
+  return head;
 }

@@ -37,8 +37,15 @@ export interface Publisher {
 export async function assertWanted(publisher: Publisher): Promise<void> {
   const { ports, review, signal } = publisher;
   await review.assertCurrent();
-  if (publisher.writes % headCheckEvery === 0)
-    await assertHead(ports.forge, review.mergeRequest.ref, review.refs.headSha, signal);
+  if (publisher.writes % headCheckEvery === 0) {
+    const { ref } = review.mergeRequest;
+    const { isDiffCut } = await assertHead(ports.forge, ref, review.refs.headSha, signal);
+    if (isDiffCut && publisher.writes === 0)
+      ports.log.warn(
+        { forge: ref.forge, projectId: ref.projectId, iid: ref.iid },
+        'forge shows only a part of the diff',
+      );
+  }
   publisher.writes += 1;
 }
 
