@@ -16,6 +16,7 @@ export { environmentName, readConfig } from './env.ts';
 export { pinoLog, silentLog, type Log, type LogFacts } from './log.ts';
 export { parseCommand } from './command.ts';
 export { anyGlob, compileGlob, type PathMatcher } from './path-glob.ts';
+export { projectAllowList, type ProjectAllowList } from './project-allow-list.ts';
 export {
   DiffRefs,
   ForgeId,
@@ -68,16 +69,7 @@ export {
 export { WireError, fromWireError, toWireError } from './wire-error.ts';
 export { parseRawDiff, type RawDiffEntry } from './diff/raw-diff.ts';
 export { parseUnifiedDiff } from './diff/unified-diff.ts';
-export {
-  countLines,
-  lookUpLine,
-  rowAt,
-  rowsOf,
-  type DiffPoint,
-  type DiffRow,
-  type FileDiff,
-  type Hunk,
-} from './diff/file-diff.ts';
+export { countLines, rowsOf, type DiffPoint, type DiffRow, type FileDiff, type Hunk } from './diff/file-diff.ts';
 export {
   findFileDiff,
   placeLines,

@@ -22,4 +22,4 @@ export {
   type DeliverySecrets,
   type Verified,
 } from './verify-delivery.ts';
-export { lineCode, toGitLabPosition, type GitLabPosition } from './gitlab-position.ts';
+export { toGitLabPosition, type GitLabPosition } from './gitlab-position.ts';

@@ -9,12 +9,9 @@ export {
   type FetchTarget,
 } from './fetch-objects.ts';
 export type { GitNetwork, GitRepository, GitSetting } from './git-environment.ts';
-export { redactGitText } from './git-error.ts';
 export { listTree, type ListTree, type TreeEntry } from './list-tree.ts';
 export { readLog, type LogEntry, type ReadLog } from './log.ts';
-export { findMergeBases, isAncestor, type CommitPair } from './merge-base.ts';
 export { ObjectReader, type ObjectFacts, type ObjectName, type ReadObject, type ReadOptions } from './object-reader.ts';
 export { writePrivateConfig, type PrivateConfig } from './private-config.ts';
 export { listDiffBlobs, readDiff, type ReadDiff } from './read-diff.ts';
-export { checkRevision, isFullRef } from './revision.ts';
 export { runGit, startGit, type GitAnswer, type GitCall, type GitProcess } from './run-git.ts';

@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { aGitRepository } from '@drydock/testkit';
 import { readBlame } from './blame.ts';
 import { readLog } from './log.ts';
-import { findMergeBases, isAncestor } from './merge-base.ts';
 
 const never = new AbortController().signal;
 const searchPath = process.env['PATH'] ?? '';
@@ -88,30 +87,6 @@ describe('readBlame', () => {
     }
     await expect(readBlame({ repo, revision, path: 'a', lines: { start: 5, end: 6 } }, never)).rejects.toMatchObject({
       code: 'git.failed',
-    });
-  });
-});
-
-describe('merge bases', () => {
-  it('are one, several, or none', async () => {
-    await using fixture = await aGitRepository();
-    const root = await fixture.commit({ a: '0' });
-    const left = await fixture.commit({ a: '1' });
-    const right = await fixture.commit({ b: '1' }, { parents: [root] });
-    const crossLeft = await fixture.commit({ c: '1' }, { parents: [left, right] });
-    const crossRight = await fixture.commit({ c: '2' }, { parents: [right, left] });
-    const stranger = await fixture.commit({ a: '0' }, { parents: [] });
-    const repo = { gitDir: fixture.gitDir, searchPath };
-
-    expect(await findMergeBases({ repo, left, right }, never)).toEqual([root]);
-    expect((await findMergeBases({ repo, left: crossLeft, right: crossRight }, never)).sort()).toEqual(
-      [left, right].sort(),
-    );
-    expect(await findMergeBases({ repo, left, right: stranger }, never)).toEqual([]);
-    expect(await isAncestor({ repo, left: root, right: crossLeft }, never)).toBe(true);
-    expect(await isAncestor({ repo, left: crossLeft, right: root }, never)).toBe(false);
-    await expect(isAncestor({ repo, left: 'f'.repeat(40), right: root }, never)).rejects.toMatchObject({
-      code: 'git.object_missing',
     });
   });
 });
