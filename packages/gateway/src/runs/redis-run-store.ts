@@ -1,11 +1,12 @@
 /**
- * Runs in Redis. Keys, all with a TTL:
- *   <prefix>run:<runId>        hash: record, tokenHash, revoked, result, publication, seq, sums of usage and spending,
- *                              and one field for each reservation that is not settled
- *   <prefix>newest:<task>      the newest launch of a task (the first part of its run ids)
- *   <prefix>token:<hash>       the run id of a token
- *   <prefix>progress:<runId>   list of the last entries
- *   <prefix>day:<yyyy-mm-dd>   hash: sums of usage and spending of a UTC day
+ * Runs in Redis. Keys begin with `<prefix>{drydock}:gateway:` (the braces keep them in one slot of a cluster); all have
+ * a time to live:
+ *   run:<runId>        hash: record, tokenHash, revoked, result, publication, seq, sums of usage and spending, and one
+ *                      field for each reservation that is not settled
+ *   newest:<task>      the newest launch of a task (the first part of its run ids)
+ *   token:<hash>       the run id of a token
+ *   progress:<runId>   list of the last entries
+ *   day:<yyyy-mm-dd>   hash: sums of usage and spending of a UTC day
  */
 import {
   AgentResult,
@@ -36,29 +37,30 @@ import {
 
 /** Where and for how long runs are kept. */
 export interface RedisRunStoreSettings {
-  readonly prefix: string;
-  readonly keepSeconds: number;
+  /** Lets installations share a Redis; empty by default. */
+  readonly prefix?: string;
+  /** Default: a week. */
+  readonly keepSeconds?: number;
 }
-
-const defaultSettings: RedisRunStoreSettings = { prefix: 'drydock:gateway:', keepSeconds: 7 * 86_400 };
 
 /** Runs that outlive the process and are shared by all gateways. */
 export class RedisRunStore implements RunStore {
   readonly #redis: Redis;
-  readonly #settings: RedisRunStoreSettings;
+  readonly #prefix: string;
+  readonly #keepSeconds: number;
 
   /** The client belongs to the store from here on: `close` ends it. */
-  constructor(redis: Redis, settings: RedisRunStoreSettings = defaultSettings) {
+  constructor(redis: Redis, { prefix = '', keepSeconds = 7 * 86_400 }: RedisRunStoreSettings = {}) {
     this.#redis = redis;
-    this.#settings = settings;
+    this.#prefix = `${prefix}{drydock}:gateway:`;
+    this.#keepSeconds = keepSeconds;
   }
 
   async start(record: RunRecord, tokenHash: string): Promise<'started' | 'superseded' | 'revoked'> {
     const { runId, context } = record;
-    const { keepSeconds } = this.#settings;
     return this.#run(startRun, {
       keys: [...this.#runKeys(runId), this.#key(`token:${tokenHash}`)],
-      args: [runId, context.launch, JSON.stringify(record), tokenHash, keepSeconds, this.#key('token:')],
+      args: [runId, context.launch, JSON.stringify(record), tokenHash, this.#keepSeconds, this.#key('token:')],
     });
   }
 
@@ -94,7 +96,7 @@ export class RedisRunStore implements RunStore {
   async addProgress(runId: RunId, events: readonly ProgressEvent[], nowMs: number): Promise<void> {
     await this.#run(addProgress, {
       keys: [this.#key(`run:${runId}`), this.#key(`progress:${runId}`)],
-      args: [nowMs, maxProgressEntries, this.#settings.keepSeconds, ...events.map((event) => JSON.stringify(event))],
+      args: [nowMs, maxProgressEntries, this.#keepSeconds, ...events.map((event) => JSON.stringify(event))],
     });
   }
 
@@ -115,7 +117,7 @@ export class RedisRunStore implements RunStore {
         limits.runTokens,
         limits.dayNanoUsd,
         limits.dayTokens,
-        this.#settings.keepSeconds,
+        this.#keepSeconds,
       ],
     });
     return reservedByReply[reply];
@@ -162,7 +164,7 @@ export class RedisRunStore implements RunStore {
   }
 
   #key(name: string): string {
-    return this.#settings.prefix + name;
+    return this.#prefix + name;
   }
 
   #runKeys(runId: RunId): readonly [string, string] {
