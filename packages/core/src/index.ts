@@ -69,7 +69,7 @@ export {
 export { WireError, fromWireError, toWireError } from './wire-error.ts';
 export { parseRawDiff, type RawDiffEntry } from './diff/raw-diff.ts';
 export { parseUnifiedDiff } from './diff/unified-diff.ts';
-export { countLines, rowsOf, type DiffPoint, type DiffRow, type FileDiff, type Hunk } from './diff/file-diff.ts';
+export { countLines, rowAt, rowsOf, type DiffPoint, type DiffRow, type FileDiff, type Hunk } from './diff/file-diff.ts';
 export {
   findFileDiff,
   placeLines,
