@@ -1,27 +1,17 @@
-import { createHmac } from 'node:crypto';
-import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Secret, TransientError, silentLog, systemClock } from '@drydock/core';
-import { deliverySecrets } from '@drydock/forge';
+import { BlockedError, TransientError, systemClock } from '@drydock/core';
 import { MemoryTaskQueue, type TaskQueue } from '@drydock/queue';
-import { Registry } from 'prom-client';
-import { projectAllowList } from './allow-list.ts';
-import { createServerMetrics } from './metrics.ts';
-import { startServer, type RunningServer } from './start-server.ts';
+import type { RunningServer } from './start-server.ts';
+import {
+  aHook as hook,
+  head,
+  signedHeaders,
+  startTestServer,
+  tokenHeaders as token,
+  type TestServerOptions,
+} from './testing/test-server.ts';
 
-const signingKey = Buffer.alloc(32, 5);
 const maxBodyBytes = 64 * 1024;
-const head = 'a'.repeat(40);
-
-function hook(attributes: object = {}, project = 'shop/orders'): string {
-  return JSON.stringify({
-    object_kind: 'merge_request',
-    project: { id: 42, path_with_namespace: project },
-    object_attributes: { iid: 7, action: 'open', last_commit: { id: head }, ...attributes },
-  });
-}
-
-const token = { 'content-type': 'application/json', 'x-gitlab-token': 'plain-token' };
 
 /** A queue whose store is down. */
 class BrokenQueue extends MemoryTaskQueue {
@@ -40,46 +30,22 @@ describe('server', () => {
   let queue: TaskQueue;
   let server: RunningServer;
 
-  async function start(withQueue: TaskQueue, maxBytesInFlight = 1024 * 1024) {
-    const registry = new Registry();
-    const secrets = deliverySecrets(
-      [`whsec_${signingKey.toString('base64')}`, 'plain-token'].map((text) => new Secret(text)),
-    );
-    return await startServer(
-      {
-        queue: withQueue,
-        registry,
-        metrics: createServerMetrics(registry),
-        log: silentLog,
-        clock: systemClock,
-        version: '1.2.3',
-        store: 'redis',
-      },
-      {
-        hooks: new Map([['gitlab', secrets]]),
-        isAllowed: projectAllowList(['shop/*']),
-        debounceMs: 0,
-        maxDebounceMs: 0,
-        maxBodyBytes,
-        maxBytesInFlight,
-      },
-      { host: '127.0.0.1', port: 0 },
-    );
+  /** Replaces the server by one that differs. */
+  async function restart(options: TestServerOptions): Promise<void> {
+    await server.stop();
+    server = await startTestServer({ queue, ...options });
   }
 
   beforeEach(async () => {
     queue = new MemoryTaskQueue({ clock: systemClock });
-    server = await start(queue);
+    server = await startTestServer({ queue });
   });
   afterEach(async () => {
     await server.stop();
   });
 
-  const post = (
-    body: string | Uint8Array<ArrayBuffer>,
-    headers: Record<string, string> = token,
-    path = '/webhooks/gitlab',
-  ) => fetch(`${server.url}${path}`, { method: 'POST', headers, body });
+  const post = (body: string, headers: Record<string, string> = token, path = '/webhooks/gitlab') =>
+    fetch(`${server.url}${path}`, { method: 'POST', headers, body });
 
   const outcomeOf = async (response: Response) => [
     response.status,
@@ -108,21 +74,28 @@ describe('server', () => {
     });
 
     it('takes a signed delivery', async () => {
-      const timestamp = String(Math.floor(Date.now() / 1000));
       const body = hook({ title: 'Größe' });
-      const mac = createHmac('sha256', signingKey).update(`id-1.${timestamp}.${body}`).digest('base64');
-      const headers = {
-        'content-type': 'application/json',
-        'webhook-id': 'id-1',
-        'webhook-timestamp': timestamp,
-        'webhook-signature': `v1,${mac}`,
-      };
+      const headers = signedHeaders(body, 'id-1');
 
       expect(await outcomeOf(await post(body, headers))).toEqual([200, 'queued', '']);
       expect(
         (await post(body, { ...headers, 'webhook-signature': 'v1,AAAA', 'x-gitlab-token': 'plain-token' })).status,
       ).toBe(401);
     });
+
+    it.each(['webhook-signature', 'webhook-id', 'webhook-timestamp', 'x-gitlab-token'])(
+      'refuses a delivery whose %s comes twice',
+      async (name) => {
+        const body = hook();
+        const proof = name === 'x-gitlab-token' ? token : signedHeaders(body, 'id-1');
+        const headers = new Headers(proof);
+        headers.append(name, headers.get(name) ?? '');
+
+        const response = await fetch(`${server.url}/webhooks/gitlab`, { method: 'POST', headers, body });
+
+        expect(response.status).toBe(401);
+      },
+    );
 
     it('queues a command with who gave it, and ignores other comments', async () => {
       const note = (text: string, id: number) =>
@@ -191,8 +164,7 @@ describe('server', () => {
     });
 
     it('answers 503 when there is too much in hand', async () => {
-      await server.stop();
-      server = await start(queue, 100);
+      await restart({ settings: { maxBytesInFlight: 100 } });
 
       const response = await post(hook());
 
@@ -200,8 +172,7 @@ describe('server', () => {
     });
 
     it('answers 503 when the store is down, and tells no address of it', async () => {
-      await server.stop();
-      server = await start(new BrokenQueue({ clock: systemClock }));
+      await restart({ queue: new BrokenQueue({ clock: systemClock }) });
 
       const response = await post(hook());
 
@@ -215,50 +186,31 @@ describe('server', () => {
       expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
     });
 
+    it.each([
+      ['a store that holds something else', new BlockedError('queue.wrong_type', 'a key of ours')],
+      ['a bug', new TypeError('undefined is not a function')],
+    ])('answers 503 to %s: nobody is told that it was kept', async (_name, error) => {
+      queue.enqueue = () => Promise.reject(error);
+
+      expect(await outcomeOf(await post(hook()))).toEqual([503, 'not-stored', '']);
+    });
+
+    it('stays up when the store fails between two questions', async () => {
+      queue.stats = () => Promise.reject(new TransientError('queue.unreachable', 'gone since the ping'));
+
+      const page = await fetch(`${server.url}/health`);
+
+      expect([page.status, await page.json()]).toEqual([
+        503,
+        { status: 'degraded', redis: 'queue.unreachable', version: '1.2.3' },
+      ]);
+    });
+
     it('takes no other method', async () => {
       const response = await fetch(`${server.url}/webhooks/gitlab`);
 
       expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
     });
-  });
-
-  it('finishes what it has in hand when it is stopped, and takes nothing more', async () => {
-    const body = hook();
-    const socket = connect(server.port, '127.0.0.1');
-    const answer = new Promise<string>((resolve) => {
-      let text = '';
-      socket.on('data', (chunk) => (text += chunk.toString()));
-      socket.on('close', () => {
-        resolve(text);
-      });
-    });
-    const requestHead = [
-      'POST /webhooks/gitlab HTTP/1.1',
-      'host: x',
-      'content-type: application/json',
-      'x-gitlab-token: plain-token',
-      `content-length: ${String(body.length)}`,
-    ];
-    socket.write(`${requestHead.join('\r\n')}\r\n\r\n${body.slice(0, 20)}`);
-    await fetch(`${server.url}/healthz`); // the server has read what came before on the other connection
-
-    const stopped = server.stop();
-    socket.write(body.slice(20));
-
-    expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
-    await stopped;
-    expect(await queue.list({ limit: 10 })).toHaveLength(1);
-    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
-  });
-
-  it('cuts off a sender that is too slow with its headers', async () => {
-    const socket = connect(server.port, '127.0.0.1');
-    socket.write('POST /webhooks/gitlab HTTP/1.1\r\nhost: x\r\n');
-    let text = '';
-    socket.on('data', (chunk) => (text += chunk.toString()));
-    await new Promise((resolve) => socket.on('close', resolve));
-
-    expect(text).toMatch(/^HTTP\/1\.1 408 /);
   });
 
   it('says who it is and how it is', async () => {
@@ -288,24 +240,5 @@ describe('server', () => {
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
     expect(metrics).toContain('drydock_webhook_requests_total{forge="gitlab",code="200"} 1');
     expect(metrics).toContain('drydock_queue_depth 1');
-  });
-
-  it('says what to do when its port is taken', async () => {
-    const registry = new Registry();
-    const second = startServer(
-      {
-        queue,
-        registry,
-        metrics: createServerMetrics(registry),
-        log: silentLog,
-        clock: systemClock,
-        version: '1',
-        store: 'memory',
-      },
-      { hooks: new Map(), isAllowed: () => true, debounceMs: 0, maxDebounceMs: 0, maxBodyBytes, maxBytesInFlight: 1 },
-      { host: '127.0.0.1', port: server.port },
-    );
-
-    await expect(second).rejects.toThrow(/another program uses it.*DRYDOCK_SERVER_PORT/);
   });
 });

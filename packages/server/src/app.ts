@@ -1,8 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import type { Log } from '@drydock/core';
 import { healthRoutes, type HealthPorts } from './routes/health.ts';
 import { createWebhookHandler, type WebhookSettings } from './routes/webhooks.ts';
-import type { Clock } from '@drydock/core';
+import type { Clock, Log } from '@drydock/core';
 
 /** What the app is built from. */
 export interface ServerPorts extends HealthPorts {
@@ -18,6 +17,11 @@ export function createServerApp(ports: ServerPorts, settings: WebhookSettings): 
   app.set('query parser', false);
   app.enable('case sensitive routing');
 
+  // The form for proxies, `POST http://other.host/…`, is of no use to anybody who means us.
+  app.use((request, response, next) => {
+    if (request.url.startsWith('/')) next();
+    else response.status(404).end();
+  });
   const receive = createWebhookHandler(ports, settings);
   app
     .route('/webhooks/:forge')

@@ -1,5 +1,4 @@
 export { ServerConfig } from './config.ts';
-export { projectAllowList } from './allow-list.ts';
 export { createServerApp, type ServerPorts } from './app.ts';
 export { createServerMetrics, type ServerMetrics } from './metrics.ts';
 export { startServer, type ListenSettings, type RunningServer } from './start-server.ts';

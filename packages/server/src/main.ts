@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError, pinoLog, readConfig, systemClock } from '@drydock/core';
+import { ConfigError, DrydockError, pinoLog, projectAllowList, readConfig, systemClock } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
 import { connectRedisTaskQueue } from '@drydock/queue';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { z } from 'zod';
-import { projectAllowList } from './allow-list.ts';
 import { ServerConfig } from './config.ts';
 import { createServerMetrics } from './metrics.ts';
 import { startServer } from './start-server.ts';
 
-const exitBadConfig = 78; // EX_CONFIG of sysexits.h
+/** As in sysexits.h. */
+const exitCodes = { unavailable: 69, badConfig: 78 };
 const maxBytesInFlight = 128 * 1024 * 1024;
 
 async function main(): Promise<void> {
@@ -37,7 +37,8 @@ async function main(): Promise<void> {
     { host: config.serverHost, port: config.serverPort },
   );
   log.info({ port: server.port }, 'server started');
-  const stop = () => {
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'server stops');
     void server.stop().then(() => queue.close());
   };
   process.once('SIGTERM', stop);
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  if (!(error instanceof ConfigError)) throw error;
+  if (!(error instanceof DrydockError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = exitBadConfig;
+  process.exit(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.unavailable);
 });

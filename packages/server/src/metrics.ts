@@ -24,7 +24,7 @@ export function createServerMetrics(registry: Registry): ServerMetrics {
   });
   const events = new Counter({
     name: 'drydock_webhook_events_total',
-    help: 'What became of verified deliveries',
+    help: 'What became of deliveries, by the word that their answer carries',
     labelNames: ['outcome'],
     registers,
   });

@@ -2,28 +2,67 @@ import type { IncomingMessage } from 'node:http';
 
 /** The whole body, or why there is none. */
 export type Body =
-  { readonly kind: 'read'; readonly bytes: Buffer } | { readonly kind: 'too-large' } | { readonly kind: 'broken' };
+  { readonly kind: 'read'; readonly bytes: Buffer } | { readonly kind: 'too-large' | 'broken' | 'overloaded' };
 
-/** Reads a request's raw bytes up to a cap. `broken`: the sender went away, or ended early. */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Body> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve({ kind: 'too-large' });
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > maxBytes) resolve({ kind: 'too-large' });
-      else chunks.push(chunk);
+/** How many bytes of bodies may be held in memory, over all requests. */
+export class ByteBudget {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  /** False: there is no room for so many more. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#left += bytes;
+  }
+}
+
+/**
+ * Reads a request's raw bytes up to a cap, and hands them to `use` while the budget is charged for them: as they come,
+ * not as announced, for who announces much and sends little must not keep others out. `broken`: the sender went away.
+ */
+export async function withBody<T>(
+  request: IncomingMessage,
+  { maxBytes, budget }: { readonly maxBytes: number; readonly budget: ByteBudget },
+  use: (body: Body) => Promise<T>,
+): Promise<T> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return await use({ kind: 'too-large' });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    const end = await new Promise<Body['kind']>((resolve) => {
+      request.on('data', (chunk: Buffer) => {
+        if (bytes + chunk.length > maxBytes) resolve('too-large');
+        else if (!budget.take(chunk.length)) resolve('overloaded');
+        else {
+          bytes += chunk.length;
+          chunks.push(chunk);
+        }
+      });
+      request.once('end', () => {
+        resolve('read');
+      });
+      for (const event of ['close', 'error'] as const) {
+        request.once(event, () => {
+          resolve('broken');
+        });
+      }
     });
-    request.on('end', () => {
-      const [only] = chunks;
-      resolve({ kind: 'read', bytes: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks) });
-    });
-    request.on('close', () => {
-      resolve({ kind: 'broken' });
-    });
-    request.on('error', () => {
-      resolve({ kind: 'broken' });
-    });
-  });
+    request.removeAllListeners('data');
+    return await use(end === 'read' ? { kind: 'read', bytes: joined(chunks) } : { kind: end });
+  } finally {
+    budget.give(bytes);
+  }
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }

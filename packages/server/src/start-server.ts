@@ -1,6 +1,6 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { ConfigError } from '@drydock/core';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as Listener, type AddressInfo } from 'node:net';
+import { ConfigError, type Clock } from '@drydock/core';
 import { createServerApp, type ServerPorts } from './app.ts';
 import type { WebhookSettings } from './routes/webhooks.ts';
 
@@ -14,54 +14,101 @@ export interface ListenSettings {
 export interface RunningServer {
   readonly url: string;
   readonly port: number;
-  /** Takes no new requests, finishes those in hand, then closes. */
+  /** Finishes what it has in hand, takes nothing new, closes. */
   stop(): Promise<void>;
 }
 
-const headerLimits = {
-  maxHeaderSize: 16 * 1024,
-  headersTimeout: 5000,
-  requestTimeout: 15_000,
-  keepAliveTimeout: 65_000,
-  connectionsCheckingInterval: 1000,
+/** How much time senders get, in milliseconds. Forges wait ten seconds for an answer: who sends slower does not hear it. */
+export const serverTimes = {
+  headers: 5000,
+  wholeRequest: 10_000,
+  keepAlive: 65_000,
+  /** How often the limits are looked at. */
+  check: 1000,
+  /** While stopping: for what was sent to us before its sender could know. */
+  lastCall: 250,
+  /** While stopping: for what is in hand. */
+  grace: 10_000,
 };
-const stopGraceMs = 10_000;
+const maxHeaderBytes = 16 * 1024;
+const maxHeaders = 100;
 
 /** Starts listening. Throws `ConfigError` when the port is taken or may not be used. */
 export async function startServer(
   ports: Omit<ServerPorts, 'isStopping'>,
   settings: WebhookSettings,
   listen: ListenSettings,
+  times = serverTimes,
 ): Promise<RunningServer> {
   let isStopping = false;
   const app = createServerApp({ ...ports, isStopping: () => isStopping }, settings);
-  const server = createServer(headerLimits, app);
-  server.maxHeadersCount = 100;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: Error & { code?: string }) => {
-      reject(new ConfigError(listenTrouble(cause.code, listen), { cause }));
-    });
-    server.listen(listen.port, listen.host, resolve);
+  const open = new Set<ServerResponse>();
+  const limits = {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: times.headers,
+    requestTimeout: times.wholeRequest,
+    keepAliveTimeout: times.keepAlive,
+    connectionsCheckingInterval: times.check,
+  };
+  const server = createServer(limits, (request, response) => {
+    open.add(response);
+    response.once('close', () => open.delete(response));
+    if (isStopping) response.setHeader('connection', 'close');
+    if (hasTooManyHeaders(request)) response.writeHead(431, { connection: 'close', 'content-length': '0' }).end();
+    else app(request, response);
   });
+  server.maxHeadersCount = 0; // node would drop those over the count without a word
+  await listening(server, listen);
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host}:${String(port)}`,
+    url: urlOf(listen.host, port),
     port,
     async stop() {
       isStopping = true;
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
-      server.closeIdleConnections();
-      const force = setTimeout(() => {
-        server.closeAllConnections();
-      }, stopGraceMs);
-      await closed;
-      clearTimeout(force);
+      for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
+      await stopGracefully(server, ports.clock, times);
     },
   };
+}
+
+function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.length > 2 * maxHeaders;
+}
+
+function listening(server: Server, { host, port }: ListenSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: Error & { code?: string }) => {
+      reject(new ConfigError(listenTrouble(cause.code, { host, port }), { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+/**
+ * Each answer now says that it was the last on its connection, so senders go away by themselves. First those that do
+ * not know yet are still let in; then those that are in may still speak; then silent connections are closed, and in the
+ * end all: to whom still waits nothing was promised.
+ */
+async function stopGracefully(server: Server, clock: Clock, { lastCall, grace }: typeof serverTimes): Promise<void> {
+  const closed = new AbortController();
+  await clock.sleep(lastCall, closed.signal);
+  const ended = new Promise<void>((resolve) => {
+    // Of an HTTP server, `close` would at once cut off those whose request is on its way to us.
+    Listener.prototype.close.call(server, () => {
+      closed.abort();
+      resolve();
+    });
+  });
+  await clock.sleep(lastCall, closed.signal);
+  server.closeIdleConnections();
+  await clock.sleep(grace, closed.signal);
+  server.closeAllConnections();
+  await ended;
+}
+
+function urlOf(host: string, port: number): string {
+  const own = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[host] ?? (host.includes(':') ? `[${host}]` : host);
+  return `http://${own}:${String(port)}`;
 }
 
 function listenTrouble(code: string | undefined, { host, port }: ListenSettings): string {

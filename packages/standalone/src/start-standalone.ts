@@ -8,6 +8,7 @@ import { agentMainPath } from '@drydock/agent';
 import {
   ProgressPage,
   Secret,
+  projectAllowList,
   type Clock,
   type ForgeId,
   type Log,
@@ -21,7 +22,7 @@ import { deliverySecrets } from '@drydock/forge';
 import { MemoryRunStore, RedisRunStore, startGateway, type GatewaySettings, type RunStore } from '@drydock/gateway';
 import { MemoryTaskQueue, connectRedis, connectRedisTaskQueue, type TaskQueue } from '@drydock/queue';
 import { HttpGateway, LocalLauncher, createSchedulerMetrics, startScheduler, type Gateway } from '@drydock/scheduler';
-import { createServerMetrics, projectAllowList, startServer } from '@drydock/server';
+import { createServerMetrics, startServer } from '@drydock/server';
 import { Registry } from 'prom-client';
 
 /** Settings of all three. Times are milliseconds. */

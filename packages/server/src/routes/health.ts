@@ -1,4 +1,4 @@
-import { TransientError, type Log } from '@drydock/core';
+import { DrydockError, type Log } from '@drydock/core';
 import type { TaskQueue } from '@drydock/queue';
 import { Router } from 'express';
 import type { Registry } from 'prom-client';
@@ -21,15 +21,14 @@ export interface HealthPorts {
 export function healthRoutes({ queue, registry, metrics, log, version, store, isStopping }: HealthPorts): Router {
   const routes = Router();
 
-  /** Null when the store answers and takes writes; else why not, in words that hold no address or credential. */
-  async function storeTrouble(): Promise<string | null> {
+  /** What the store answers, or why it does not, in a code that holds no address or credential. */
+  async function askStore<T>(question: () => Promise<T>): Promise<{ answer: T } | { trouble: string }> {
     try {
-      await queue.ping();
-      return null;
+      return { answer: await question() };
     } catch (err) {
-      if (!(err instanceof TransientError)) throw err;
+      if (!(err instanceof DrydockError)) throw err;
       log.warn({ code: err.code, err }, 'store does not answer');
-      return err.code;
+      return { trouble: err.code };
     }
   }
 
@@ -38,20 +37,24 @@ export function healthRoutes({ queue, registry, metrics, log, version, store, is
   });
 
   routes.get('/readyz', async (_request, response) => {
-    const trouble = isStopping() ? 'stopping' : await storeTrouble();
+    const asked = isStopping() ? { trouble: 'stopping' } : await askStore(() => queue.ping());
+    const isReady = 'answer' in asked;
     response
-      .status(trouble === null ? 200 : 503)
+      .status(isReady ? 200 : 503)
       .type('text')
-      .send(`${trouble ?? 'ok'}\n`);
+      .send(`${isReady ? 'ok' : asked.trouble}\n`);
   });
 
   routes.get('/health', async (_request, response) => {
-    const trouble = await storeTrouble();
-    if (trouble !== null) {
-      response.status(503).json({ status: 'degraded', [store]: trouble, version });
+    const asked = await askStore(async () => {
+      await queue.ping();
+      return queue.stats();
+    });
+    if ('trouble' in asked) {
+      response.status(503).json({ status: 'degraded', [store]: asked.trouble, version });
       return;
     }
-    const { waiting, running, processedToday, dead } = await queue.stats();
+    const { waiting, running, processedToday, dead } = asked.answer;
     response.json({
       status: isStopping() ? 'stopping' : 'ok',
       [store]: 'ok',
@@ -64,12 +67,8 @@ export function healthRoutes({ queue, registry, metrics, log, version, store, is
   });
 
   routes.get('/metrics', async (_request, response) => {
-    try {
-      const { waiting, running, oldestReadyMs } = await queue.stats();
-      metrics.depth(waiting, running, oldestReadyMs);
-    } catch (err) {
-      if (!(err instanceof TransientError)) throw err; // the other metrics are worth more in this very moment
-    }
+    const asked = await askStore(() => queue.stats()); // if it fails, the other metrics are worth more than ever
+    if ('answer' in asked) metrics.depth(asked.answer.waiting, asked.answer.running, asked.answer.oldestReadyMs);
     response.type(registry.contentType).send(await registry.metrics());
   });
 

@@ -1,12 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import { Secret, silentLog, systemClock } from '@drydock/core';
+import { Secret, projectAllowList, silentLog, systemClock } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
 import { MemoryTaskQueue } from '@drydock/queue';
 import fc from 'fast-check';
 import { Registry } from 'prom-client';
-import { projectAllowList } from '../allow-list.ts';
 import { createServerMetrics } from '../metrics.ts';
 import { startServer } from '../start-server.ts';
 

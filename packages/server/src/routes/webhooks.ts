@@ -1,6 +1,6 @@
 /**
- * `POST /webhooks/:forge`. The order matters: size and type first, then the raw bytes, then the proof of origin, and
- * only then is anything parsed. A 2xx means durably queued or knowingly ignored; the header `x-drydock-outcome` tells
+ * `POST /webhooks/:forge`. The order matters: type, size and what the headers prove, then the raw bytes, then the whole
+ * proof of origin, and only then is anything parsed. A 2xx means durably queued or knowingly ignored; the header `x-drydock-outcome` tells
  * people which, in the forge's own list of recent deliveries.
  *
  *   200  accepted, duplicate, ignored, or of a project that is not on the list (a refusal would disable the hook)
@@ -9,12 +9,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { TransientError, type Clock, type ForgeId, type Log } from '@drydock/core';
-import { parseGitLabEvent, verifyDelivery, type DeliverySecrets } from '@drydock/forge';
+import { DrydockError, TransientError, unreachable, type Clock, type ForgeId, type Log } from '@drydock/core';
+import { parseGitLabEvent, refuseByProof, verifyDelivery, type DeliverySecrets } from '@drydock/forge';
 import type { TaskQueue } from '@drydock/queue';
 import { isNestedDeeperThan } from '../json-depth.ts';
 import type { ServerMetrics } from '../metrics.ts';
-import { readBody } from '../read-body.ts';
+import { ByteBudget, withBody } from '../read-body.ts';
 import { triage } from '../trigger-policy.ts';
 
 /** How webhooks are taken in. */
@@ -47,36 +47,43 @@ const lingerMs = 200;
 /** The handler for a forge's deliveries; it answers in every case. */
 export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSettings) {
   const { clock, log, metrics } = ports;
-  let bytesInFlight = 0;
+  const budget = new ByteBudget(settings.maxBytesInFlight);
 
   async function receive(request: IncomingMessage, forge: ForgeId, secrets: DeliverySecrets): Promise<Answer> {
     const refusal = refuseByHeaders(request, settings.maxBodyBytes);
     if (refusal !== null) return refusal;
-    const announced = Number(request.headers['content-length'] ?? settings.maxBodyBytes);
-    if (bytesInFlight + announced > settings.maxBytesInFlight) return { status: 503, outcome: 'overloaded' };
-    bytesInFlight += announced;
-    try {
-      const body = await readBody(request, settings.maxBodyBytes);
-      if (body.kind === 'too-large') return { status: 413, outcome: 'too-large' };
-      if (body.kind === 'broken') return { status: 400, outcome: 'broken-body' };
-      return await take(request, forge, secrets, body.bytes);
-    } finally {
-      bytesInFlight -= announced;
-    }
+    const headers = deliveryHeaders(request);
+    const unproven = refuseByProof(secrets, headers);
+    if (unproven !== null) return refuse(forge, unproven.why);
+    return withBody(request, { maxBytes: settings.maxBodyBytes, budget }, async (body) => {
+      switch (body.kind) {
+        case 'read':
+          return take(forge, secrets, headers, body.bytes);
+        case 'too-large':
+          return { status: 413, outcome: 'too-large' };
+        case 'broken':
+          return { status: 400, outcome: 'broken-body' };
+        case 'overloaded':
+          return { status: 503, outcome: 'overloaded' };
+        default:
+          return unreachable(body);
+      }
+    });
+  }
+
+  function refuse(forge: ForgeId, why: string): Answer {
+    log.warn({ forge, reason: why }, 'delivery refused');
+    return { status: 401, outcome: why };
   }
 
   async function take(
-    request: IncomingMessage,
     forge: ForgeId,
     secrets: DeliverySecrets,
+    headers: ReturnType<typeof deliveryHeaders>,
     bytes: Buffer,
   ): Promise<Answer> {
-    const headers = deliveryHeaders(request);
     const verified = verifyDelivery(secrets, headers, bytes, clock.nowMs());
-    if (verified.kind === 'refused') {
-      log.warn({ forge, reason: verified.why }, 'delivery refused');
-      return { status: 401, outcome: verified.why };
-    }
+    if (verified.kind === 'refused') return refuse(forge, verified.why);
     if (isNestedDeeperThan(bytes, maxDepth)) return { status: 400, outcome: 'too-deep' };
     const body = parseJson(bytes);
     if (body === undefined) return { status: 400, outcome: 'bad-json' };
@@ -117,12 +124,13 @@ export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSetti
   };
 }
 
-/** A store that does not answer is 503, and so is a bug: the sender may try again, and nothing is lost silently. */
+/** A store that does not take it is 503, and so is a bug: the sender may try again, and nothing is lost silently. */
 async function answerOf(work: Promise<Answer>, log: Log): Promise<Answer> {
   try {
     return await work;
   } catch (err) {
     if (err instanceof TransientError) log.warn({ code: err.code, err }, 'delivery not stored');
+    else if (err instanceof DrydockError) log.error({ code: err.code, err }, 'delivery not stored');
     else log.error({ err }, 'delivery not stored: a bug');
     return { status: 503, outcome: 'not-stored' };
   }
@@ -131,9 +139,14 @@ async function answerOf(work: Promise<Answer>, log: Log): Promise<Answer> {
 function refuseByHeaders(request: IncomingMessage, maxBodyBytes: number): Answer | null {
   const type = request.headers['content-type'] ?? '';
   if (!/^application\/json[ \t]*(?:;|$)/i.test(type)) return { status: 415, outcome: 'wrong-type' };
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return { status: 415, outcome: 'encoded' };
+  if (isEncoded(request)) return { status: 415, outcome: 'encoded' };
   return Number(request.headers['content-length'] ?? 0) > maxBodyBytes ? { status: 413, outcome: 'too-large' } : null;
+}
+
+function isEncoded({ headers }: IncomingMessage): boolean {
+  const content = headers['content-encoding']?.toLowerCase() ?? 'identity';
+  const transfer = headers['transfer-encoding']?.toLowerCase() ?? 'chunked'; // node also takes `gzip, chunked`
+  return content !== 'identity' || transfer !== 'chunked';
 }
 
 function deliveryHeaders({ headers }: IncomingMessage) {
