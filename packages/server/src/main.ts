@@ -37,12 +37,15 @@ async function main(): Promise<void> {
     { host: config.serverHost, port: config.serverPort },
   );
   log.info({ port: server.port }, 'server started');
+  const stopped = new AbortController();
   const stop = (signal: NodeJS.Signals) => {
+    if (stopped.signal.aborted) return; // an impatient supervisor says it twice, and loses nothing by waiting
+    stopped.abort();
     log.info({ signal }, 'server stops');
     void server.stop().then(() => queue.close());
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.once('SIGINT', stop); // asked twice by a person, it ends at once
 }
 
 main().catch((error: unknown) => {

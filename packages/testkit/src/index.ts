@@ -26,6 +26,7 @@ export { goldenText } from './golden.ts';
 export { startRedisServer, whyNoRedisServer } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
 export { ManualClock } from './manual-clock.ts';
+export { startProcess, type StartedProcess } from './start-process.ts';
 export { checkPosition } from './fakes/gitlab/check-position.ts';
 export type { DiffPosition, PositionCheck, PositionRangeEnd, PositionRefs } from './fakes/gitlab/check-position.ts';
 export type { FakeGitLab, NewProject, NewUser, NewWebhook } from './fakes/gitlab/fake-gitlab.ts';
