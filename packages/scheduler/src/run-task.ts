@@ -17,12 +17,15 @@ import {
   Secret,
   unreachable,
   type Clock,
+  type ErrorCode,
+  type FailedResult,
   type Log,
   type MergeRequest,
   type Publication,
   type ReviewPolicy,
   type ReviewState,
   type RunView,
+  type Sha,
   type TaskOutcome,
 } from '@drydock/core';
 import type { LeasedTask, TaskFailure, TaskQueue } from '@drydock/queue';
@@ -209,9 +212,7 @@ class TaskDriver {
       return { kind: 'complete', outcome: { kind: 'skipped', why: grant.why } };
     }
     if (grant.kind === 'over-budget') {
-      metrics.decided('skip', 'over-budget');
-      await this.#show({ kind: 'over-budget', headSha, why: grant.why }, true);
-      return { kind: 'complete', outcome: { kind: 'skipped', why: 'over-budget' } };
+      return await this.#overBudget(headSha, grant.why);
     }
     const { runId, deadlineSeconds } = grant;
     try {
@@ -226,10 +227,19 @@ class TaskDriver {
       this.#signal.throwIfAborted();
       const run = await gateway.readRun(runId, this.#signal);
       if (run?.result?.kind === 'review') return await this.#publish(run);
+      if (run?.result?.kind === 'failed' && run.result.code.startsWith('budget.')) {
+        return await this.#overBudget(headSha, run.result.message);
+      }
       return { kind: 'fail', failure: failureOf(exit, run) };
     } finally {
       await this.#revoke(runId);
     }
+  }
+
+  async #overBudget(headSha: Sha, why: string): Promise<Ending> {
+    this.#ports.metrics.decided('skip', 'over-budget');
+    await this.#show({ kind: 'over-budget', headSha, why }, true);
+    return { kind: 'complete', outcome: { kind: 'skipped', why: 'over-budget' } };
   }
 
   async #publish(run: RunView): Promise<Ending> {
@@ -337,10 +347,10 @@ class TaskDriver {
   }
 }
 
+/** A head that moved is looked at again rather than given up: the event that tells of it may never come. */
 function staleEnding(error: StaleError): Ending {
   if (error.code === 'queue.lease_lost' || error.code === 'run.launch_superseded') return { kind: 'abandon' };
-  if (error.code === 'merge_request.head_moved')
-    return { kind: 'complete', outcome: { kind: 'superseded', why: error.message } };
+  if (error.code === 'merge_request.head_moved') return { kind: 'release', delayMs: 1000, why: 'head-moved' };
   return { kind: 'complete', outcome: { kind: 'cancelled', why: error.message } };
 }
 
@@ -348,7 +358,7 @@ function staleEnding(error: StaleError): Ending {
 function failureOf(exit: AgentExit, run: RunView | null): TaskFailure {
   const told = run?.result;
   if (told?.kind === 'failed') {
-    if (told.class === 'blocked') throw new BlockedError('model.unauthorized', told.message);
+    if (told.class === 'blocked') throw new BlockedError(codeOf(told), told.message);
     return { class: told.class, code: told.code, message: told.message, retryAfterMs: told.retryAfterMs };
   }
   if (exit.kind === 'timed-out')
@@ -367,4 +377,9 @@ function failureOf(exit: AgentExit, run: RunView | null): TaskFailure {
     };
   }
   return { class: 'transient', code: 'run.crashed', message: 'the agent ended unexpectedly', retryAfterMs: null };
+}
+
+/** Codes cross as text; the agent is ours, but what it says is not believed beyond this. */
+function codeOf({ code }: FailedResult): ErrorCode {
+  return code === 'model.billing' ? code : 'model.unauthorized';
 }

@@ -322,14 +322,38 @@ describe('scheduler', () => {
     expect(await queue.get(taskId)).toMatchObject({ state: 'done', launch: 1 });
   });
 
-  it('publishes nothing of a head that moved while the agent worked', async () => {
+  it('publishes nothing of a head that moved while the agent worked, and looks again at what is there now', async () => {
     gateway.faults.set('publishRun', [new StaleError('merge_request.head_moved', 'a newer head')]);
     await queue.enqueue(anEvent(), noDebounce);
     await clock.advance(0);
     await finishReview();
-
     expect(gateway.published).toEqual([]);
-    expect(await queue.get(taskId)).toMatchObject({ outcome: { kind: 'superseded' } });
+
+    gateway.headSha = sha('b');
+    await clock.advance(2000);
+    await finishReview();
+
+    expect(gateway.published).toEqual([sha('b')]);
+    expect(await queue.get(taskId)).toMatchObject({ state: 'done', launch: 2, failures: 0 });
+  });
+
+  it('shows that a run had no budget left', async () => {
+    await queue.enqueue(anEvent(), noDebounce);
+    await clock.advance(0);
+    const agent = launcher.agents.at(-1);
+    const spent = {
+      kind: 'failed',
+      class: 'terminal',
+      code: 'budget.run_spent',
+      message: 'spent',
+      retryAfterMs: null,
+    } as const;
+    gateway.submit(agent?.launch.runId ?? '', spent);
+    agent?.end(done);
+    await clock.advance(0);
+
+    expect(gateway.states.at(-1)).toEqual({ kind: 'over-budget', headSha: sha('a'), why: 'spent' });
+    expect(await queue.get(taskId)).toMatchObject({ outcome: { kind: 'skipped', why: 'over-budget' } });
   });
 
   it('keeps a task whose forge refuses our credential, and counts nothing', async () => {
