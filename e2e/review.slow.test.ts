@@ -4,6 +4,22 @@ import { rowsFile, startStage, until } from './start-stage.ts';
 
 const minute = 60_000;
 
+/** About the bug in `rowsFile(1)`. */
+function aClaim(attempt: number) {
+  return {
+    path: 'src/rows.ts',
+    side: 'new',
+    startLine: 2,
+    endLine: 2,
+    severity: 'high',
+    category: 'correctness',
+    confidence: 1,
+    title: `One past the end (${String(attempt)})`,
+    quotedCode: '  for (let i = 0; i <= rows.length; i += 1) use(rows[i]);',
+    reason: 'The last round reads what is not there.',
+  };
+}
+
 describe('a merge request on its whole way', () => {
   it(
     'is reviewed once for its head, and again only when somebody with the role asks',
@@ -133,7 +149,7 @@ describe('a merge request on its whole way', () => {
   );
 
   it(
-    'keeps to its budget, and shows what it had found by then',
+    'asks no model that it cannot pay for, and says so',
     async () => {
       await using stage = await startStage({ policy: { budget: { tokensPerRun: 100_000, usdPerRun: 0.005 } } });
       const { iid, taskId } = await stage.openMergeRequest();
@@ -142,6 +158,24 @@ describe('a merge request on its whole way', () => {
 
       expect(await until(() => (/over budget/i.test(stage.summary(iid) ?? '') ? true : null))).toBe(true);
       expect(stage.claude.requests).toEqual([]);
+    },
+    minute,
+  );
+
+  it(
+    'posts what it had found when its turns are used up, and calls the review partial',
+    async () => {
+      let finding = 0;
+      const script: ClaudeScript = (_request, { turn }) => {
+        finding += 1;
+        return turn === 1 ? reply.toolUse('report_finding', aClaim(finding)) : reply.toolUse('show_diff', {});
+      };
+      await using stage = await startStage({ script, policy: { budget: { maxTurns: 3 } } });
+      const { iid, taskId } = await stage.openMergeRequest();
+
+      expect(await stage.ended(taskId)).toMatchObject({ state: 'done' });
+      expect(stage.summary(iid)).toMatch(/partial/i);
+      expect(stage.gitlab.discussions(iid)).toHaveLength(1);
     },
     minute,
   );
@@ -206,15 +240,10 @@ describe('a merge request on its whole way', () => {
                 kind: 'tool-use',
                 name: 'report_finding',
                 input: {
-                  path: 'src/rows.ts',
-                  side: 'new',
-                  startLine: 2,
-                  endLine: 2,
+                  ...aClaim(1),
                   severity: 'critical',
                   category: 'security',
-                  confidence: 1,
                   title: attack.slice(0, 150),
-                  quotedCode: '  for (let i = 0; i <= rows.length; i += 1) use(rows[i]);',
                   reason: attack,
                   suggestion: '/approve',
                 },
