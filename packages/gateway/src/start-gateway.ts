@@ -8,6 +8,7 @@ import { createHttpClient } from '@drydock/http';
 import type { Registry } from 'prom-client';
 import { createGatewayApp } from './app.ts';
 import { Mirrors } from './git/mirrors.ts';
+import { limitConnections } from './http/limit-connections.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { defaultModelRetries } from './model/call-upstream.ts';
 import { listPrices, type ModelPrices } from './model/model-prices.ts';
@@ -79,7 +80,7 @@ const serverLimits = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
 };
-const maxConnections = 2000;
+const connectionLimits = { total: 2000, perAddress: 1000 };
 const maxAnswerBytes = 64 * 1024 * 1024;
 const connectMs = 10_000;
 const stopGraceMs = 10_000;
@@ -146,10 +147,10 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
   );
   const server = createServer(serverLimits, app);
   server.maxHeadersCount = 100;
-  server.maxConnections = maxConnections;
+  limitConnections(server, connectionLimits);
   const port = await listen(server, settings.listen);
   return {
-    url: `http://${settings.listen.host === '0.0.0.0' ? '127.0.0.1' : settings.listen.host}:${String(port)}`,
+    url: `http://${reachableHost(settings.listen.host)}:${String(port)}`,
     port,
     async close() {
       isStopping = true;
@@ -160,6 +161,12 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
       await Promise.all([http.close(), ...[...forges.values()].map((forge) => forge.close())]);
     },
   };
+}
+
+/** How this machine itself reaches an address that was listened on. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** Ours alone: what others could write there, git would believe. */

@@ -81,13 +81,11 @@ describe('Mirrors', () => {
   it('keeps projects apart', async () => {
     const refs = await someRefs();
 
-    const [one, two] = await Promise.all([
-      mirrors.ensure(requestFor(refs, '1'), never),
-      mirrors.ensure(requestFor(refs, '2'), never),
-    ]);
+    const ids = ['1', '2', '3', '4', '5', '6'];
+    const repos = await Promise.all(ids.map((id) => mirrors.ensure(requestFor(refs, id), never)));
 
-    expect(one.gitDir).not.toBe(two.gitDir);
-    expect((await readdir(join(dataDir, 'mirrors/gitlab'))).sort()).toEqual(['1.git', '2.git']);
+    expect(new Set(repos.map(({ gitDir }) => gitDir)).size).toBe(ids.length);
+    expect((await readdir(join(dataDir, 'mirrors/gitlab'))).sort()).toEqual(ids.map((id) => `${id}.git`));
   });
 
   it('goes on fetching when its caller gives up', async () => {

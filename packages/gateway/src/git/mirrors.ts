@@ -2,7 +2,7 @@
  * Bare mirrors of projects, one folder each, filled by exact commits. Agents never see one: they are served from it.
  * Only this process writes to them, one fetch for a project at a time; nothing in them is configuration from outside.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Secret, TransientError, type DiffRefs, type MergeRequestRef } from '@drydock/core';
@@ -133,7 +133,7 @@ async function exists({ gitDir }: GitRepository): Promise<boolean> {
 /** Written once for each content, whole or not at all. */
 async function writeCaFile(directory: string, pem: string): Promise<string> {
   const path = join(directory, `ca-${createHash('sha256').update(pem).digest('hex').slice(0, 16)}.pem`);
-  const draft = `${path}.${String(process.pid)}`;
+  const draft = `${path}.${randomUUID()}`; // several fetches may write it at once
   await writeFile(draft, pem, { mode: 0o600 });
   await rename(draft, path);
   return path;

@@ -15,6 +15,7 @@ import { modelErrorAnswer, unauthorizedAnswer } from '../model/model-error.ts';
 import { proxyMessages, type ModelPorts, type ModelSettings } from '../model/proxy-messages.ts';
 import { keepResult } from '../runs/keep-result.ts';
 import type { LiveRuns } from '../runs/live-runs.ts';
+import { plainEvent } from '../runs/plain-event.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import { forRun, type RunHandler } from './for-run.ts';
 import { describeGit, serveGit, type GitPorts } from './git-routes.ts';
@@ -51,7 +52,7 @@ export function agentRoutes(ports: AgentPorts, settings: AgentSettings): Router 
 
   const progress: RunHandler = async (run, request, response) => {
     const { events } = parseBody(ProgressReport, await readJson(request, maxProgressBytes));
-    await ports.store.addProgress(run.record.runId, events, ports.clock.nowMs());
+    await ports.store.addProgress(run.record.runId, events.map(plainEvent), ports.clock.nowMs());
     response.status(204).end();
   };
   router.post(paths.progress, route(ports, 'progress', asRun(progress)));

@@ -41,6 +41,19 @@ describe('LiveRuns', () => {
     expect(late.signal.reason).toMatchObject({ code: 'run.timed_out' });
   });
 
+  it('lets no run have more requests at once than it needs, and others have theirs', () => {
+    const live = new LiveRuns();
+    const entered = Array.from({ length: 24 }, () => live.enter(one, 60_000));
+
+    expect(() => live.enter(one, 60_000)).toThrow('too many requests');
+    using another = live.enter(other, 60_000);
+    expect(another.signal.aborted).toBe(false);
+    entered[0]?.[Symbol.dispose]();
+    using next = live.enter(one, 60_000);
+    expect(next.signal.aborted).toBe(false);
+    for (const request of entered) request[Symbol.dispose]();
+  });
+
   it('forgets requests that are over', () => {
     const live = new LiveRuns();
     const over = live.enter(one, 60_000);

@@ -1,13 +1,22 @@
-import { StaleError, type RunId } from '@drydock/core';
+import { StaleError, TransientError, type RunId } from '@drydock/core';
+
+/** An agent needs a handful at once: its specialists' calls, git, progress. */
+const maxRequestsOfRun = 24;
 
 /** Ends what requests of a run are doing at the moment it is revoked, superseded or out of time. */
 export class LiveRuns {
   readonly #requests = new Map<RunId, Set<AbortController>>();
 
-  /** A signal for one request; dispose of it when the request is over. */
+  /**
+   * A signal for one request; dispose of it when the request is over. Throws `TransientError` when the run has so many
+   * at once that it could take the gateway from others.
+   */
   enter(runId: RunId, leftMs: number): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
     const controller = new AbortController();
     const requests = this.#requests.get(runId) ?? new Set();
+    if (requests.size >= maxRequestsOfRun) {
+      throw new TransientError('gateway.unreachable', 'this run has too many requests at once', { retryAfterMs: 1000 });
+    }
     this.#requests.set(runId, requests.add(controller));
     const timer = setTimeout(
       () => {

@@ -160,7 +160,11 @@ export class RedisRunStore implements RunStore {
   }
 
   async close(): Promise<void> {
-    this.#redis.disconnect();
+    try {
+      await this.#redis.quit();
+    } catch {
+      this.#redis.disconnect(); // not connected, or no answer in time
+    }
   }
 
   #key(name: string): string {
