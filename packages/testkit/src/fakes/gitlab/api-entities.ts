@@ -62,6 +62,40 @@ export function projectEntity(world: GitLabWorld, project: GitLabProject): Entit
   };
 }
 
+/** A commit. */
+export function commitEntity(
+  world: GitLabWorld,
+  project: GitLabProject,
+  id: string,
+  commit: {
+    readonly message: string;
+    readonly authorName: string;
+    readonly authorEmail: string;
+    readonly dateMs: number;
+  },
+): Entity {
+  const { message, authorName, authorEmail } = commit;
+  const time = apiTime(commit.dateMs);
+  return {
+    id,
+    short_id: id.slice(0, 8),
+    created_at: time,
+    title: message.split('\n')[0] ?? '',
+    message,
+    author_name: authorName,
+    author_email: authorEmail,
+    authored_date: time,
+    committer_name: authorName,
+    committer_email: authorEmail,
+    committed_date: time,
+    trailers: {},
+    web_url: `${world.url}/${project.pathWithNamespace}/-/commit/${id}`,
+    status: null,
+    project_id: project.id,
+    last_pipeline: null,
+  };
+}
+
 /** A merge request; `isSingle` adds what lists leave out. */
 export function mergeRequestEntity(world: GitLabWorld, mergeRequest: GitLabMergeRequest, isSingle: boolean): Entity {
   const project = world.project(mergeRequest.projectId);

@@ -5,8 +5,10 @@ import { discussionRoutes } from './discussion-routes.ts';
 import { draftNoteRoutes } from './draft-note-routes.ts';
 import { hookRoutes } from './hook-routes.ts';
 import { mergeRequestRoutes } from './merge-request-routes.ts';
+import { mergeRequestWriteRoutes } from './merge-request-write-routes.ts';
 import { noteRoutes } from './note-routes.ts';
 import { projectRoutes } from './project-routes.ts';
+import { repositoryRoutes } from './repository-routes.ts';
 import { statusRoutes } from './status-routes.ts';
 
 /** Every route of the API that this fake serves. */
@@ -14,6 +16,8 @@ export function allRoutes(gitLabVersion: string): readonly ApiRoute[] {
   return [
     ...projectRoutes,
     ...mergeRequestRoutes,
+    ...mergeRequestWriteRoutes,
+    ...repositoryRoutes,
     ...noteRoutes,
     ...discussionRoutes(gitLabVersion),
     ...draftNoteRoutes(gitLabVersion),
