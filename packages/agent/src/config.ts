@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 
 /** The agent's settings: all that it is given. */
@@ -7,7 +8,10 @@ export const AgentConfig = z.object({
     .transform((url) => url.replace(/\/+$/, ''))
     .describe("Where the gateway is: the agent's only way out"),
   runTokenFile: z.string().min(1).describe('File of mode 0400 that holds the run token'),
-  workDir: z.string().min(1).describe("The agent's own folder; what it writes is in here"),
+  workDir: z
+    .string()
+    .refine((path) => isAbsolute(path), 'an absolute path')
+    .describe("The agent's own folder; what it writes is in here"),
   path: z.string().default('/usr/local/bin:/usr/bin:/bin').meta({ env: 'PATH' }).describe('Where git is found'),
   compileCacheDir: z
     .string()

@@ -1,17 +1,31 @@
-import { DrydockError, StaleError, agentRoutes, type Clock, type Secret } from '@drydock/core';
+import {
+  DrydockError,
+  StaleError,
+  agentRoutes,
+  type AgentResult,
+  type Clock,
+  type Secret,
+  type TaskContext,
+} from '@drydock/core';
 import type { AgentConfig } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
-import { GatewayClient } from './gateway-client.ts';
 import type { Model } from './loop/model.ts';
 import { progressLog } from './progress-log.ts';
-import { ProgressReporter } from './progress-reporter.ts';
+import { ProgressReporter, type ProgressSink } from './progress-reporter.ts';
 import { runReview } from './run-review.ts';
 import { Stages } from './stages.ts';
+
+/** The gateway as a run needs it, beside git and the model. */
+export interface RunGateway extends ProgressSink {
+  readContext(signal: AbortSignal): Promise<TaskContext>;
+  submit(result: AgentResult, signal: AbortSignal): Promise<void>;
+}
 
 /** What a process gives to its agent. */
 export interface AgentParts {
   readonly config: AgentConfig;
   readonly token: Secret;
+  readonly gateway: RunGateway;
   readonly clock: Clock;
   readonly random: () => number;
   /** When the process began, of the clock's monotonic time. */
@@ -25,10 +39,9 @@ type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** One attempt at one task, from its context to its result. Answers with the exit code of the process; throws bugs. */
 export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<ExitCode> {
-  const { config, token, clock, random } = parts;
+  const { config, token, clock, gateway } = parts;
   const stale = new AbortController();
   const signal = AbortSignal.any([stop, stale.signal]);
-  const gateway = new GatewayClient({ baseUrl: config.gatewayUrl, token }, clock, random);
   const progress = new ProgressReporter(gateway, clock, {
     stop: signal,
     onStale: (error) => {

@@ -38,7 +38,7 @@ export interface ReviewParts {
   /** When the process began, of the clock's monotonic time: its deadline counts from there. */
   readonly startedAtMs: number;
   readonly readContext: (signal: AbortSignal) => Promise<TaskContext>;
-  /** Loaded while the context is on its way: the model's client is the largest thing that is imported. */
+  /** Called while git fetches: the model's client is the largest thing that is imported. */
   readonly loadModel: () => Promise<Model>;
 }
 
@@ -53,11 +53,9 @@ const maxRaise = 4;
  */
 export async function runReview(parts: ReviewParts, signal: AbortSignal): Promise<AgentResult['result']> {
   try {
-    const [context, model] = await parts.stages.run('context', () =>
-      Promise.all([parts.readContext(signal), parts.loadModel()]),
-    );
+    const context = await parts.stages.run('context', () => parts.readContext(signal));
     using deadline = startDeadline(parts.clock, parts.startedAtMs, context.policy.budget.deadlineSeconds * 1000);
-    return await reviewUntil(deadline, { parts, context, model }, signal);
+    return await reviewUntil(deadline, { parts, context }, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof DrydockError) || error instanceof StaleError) throw error;
@@ -69,7 +67,6 @@ export async function runReview(parts: ReviewParts, signal: AbortSignal): Promis
 interface Review {
   readonly parts: ReviewParts;
   readonly context: TaskContext;
-  readonly model: Model;
 }
 
 async function reviewUntil(deadline: Deadline, review: Review, stop: AbortSignal): Promise<AgentResult['result']> {
@@ -77,12 +74,15 @@ async function reviewUntil(deadline: Deadline, review: Review, stop: AbortSignal
   const signal = AbortSignal.any([stop, deadline.signal]);
   try {
     const settings = { ...parts.config, token: parts.token, searchPath: parts.config.path };
-    await using checkout = await parts.stages.run('checkout', () => checkOut(context.diffRefs, settings, signal));
+    const fetching = parts.stages.run('checkout', () => checkOut(context.diffRefs, settings, signal));
+    const model = parts.loadModel();
+    model.catch(() => undefined); // it is awaited below, unless git fails first
+    await using checkout = await fetching;
     const session = await parts.stages.run('diff', () => readSession(checkout, context, signal));
     const facts = () => ({ headSha: context.diffRefs.headSha, stagesMs: parts.stages.durationsMs });
     if (session.files.every((file) => file.leftOut !== null)) return emptyReview(session, { ...facts(), turns: 0 });
-    const { end, turns } = await parts.stages.run('review', () =>
-      converse(checkout, session, { ...review, deadline }, signal),
+    const { end, turns } = await parts.stages.run('review', async () =>
+      converse(checkout, session, { ...review, deadline, model: await model }, signal),
     );
     return buildResult(session, end, { ...facts(), turns });
   } catch (error) {
@@ -99,7 +99,7 @@ async function readSession(checkout: Checkout, { policy }: TaskContext, signal: 
 async function converse(
   checkout: Checkout,
   session: ReviewSession,
-  { parts, context, model, deadline }: Review & { readonly deadline: Deadline },
+  { parts, context, model, deadline }: Review & { readonly deadline: Deadline; readonly model: Model },
   signal: AbortSignal,
 ): Promise<{ readonly end: LoopEnd; readonly turns: number }> {
   const { clock, log, random, progress } = parts;

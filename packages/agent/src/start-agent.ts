@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { ConfigError, Secret, StaleError, readConfig, systemClock } from '@drydock/core';
 import { AgentConfig } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
-import { runAgent } from './run-agent.ts';
+import { GatewayClient } from './gateway-client.ts';
+import type { RunGateway } from './run-agent.ts';
 
 /** Runs the agent as the process we are in; answers with its exit code. */
 export async function startAgent(environment: Readonly<Record<string, string | undefined>>): Promise<number> {
@@ -12,7 +13,12 @@ export async function startAgent(environment: Readonly<Record<string, string | u
   try {
     const config = readConfig(AgentConfig, environment);
     const token = await readToken(config.runTokenFile);
-    const parts = { config, token, clock: systemClock, random: Math.random, startedAtMs: 0, loadModel, write };
+    const gateway = askEarly(
+      new GatewayClient({ baseUrl: config.gatewayUrl, token }, systemClock, Math.random),
+      stop.signal,
+    );
+    const { runAgent } = await import('./run-agent.ts');
+    const parts = { config, token, gateway, clock: systemClock, random: Math.random, startedAtMs: 0, loadModel, write };
     return await runAgent(parts, stop.signal);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -23,7 +29,18 @@ export async function startAgent(environment: Readonly<Record<string, string | u
   }
 }
 
-/** The import alone takes a tenth of a second, which the first answer of the gateway takes too. */
+/** Asks for the context now: the answer is on its way while the rest of the program is still being loaded. */
+function askEarly(gateway: GatewayClient, stop: AbortSignal): RunGateway {
+  const context = gateway.readContext(stop);
+  context.catch(() => undefined); // told to who reads it
+  return {
+    readContext: () => context,
+    report: (report, signal) => gateway.report(report, signal),
+    submit: (result, signal) => gateway.submit(result, signal),
+  };
+}
+
+/** The import alone takes a tenth of a second, which git needs for its first fetch too. */
 async function loadModel(settings: { readonly baseUrl: string; readonly token: Secret }) {
   const { AnthropicModel } = await import('./loop/anthropic-model.ts');
   return new AnthropicModel(settings, systemClock);

@@ -14,6 +14,7 @@ export const systemPrompt = readTextAsset(new URL('system.md', import.meta.url))
 const taskTemplate = readTextAsset(new URL('task.md', import.meta.url));
 
 const maxTitleChars = 500;
+const maxLabels = 50;
 const maxDescriptionChars = 20_000;
 const maxGuidelineChars = 60_000;
 const maxEarlierFindings = 200;
@@ -28,7 +29,10 @@ export function buildTask(context: TaskContext, files: readonly ReviewedFile[]):
     author: untrustedLine(mergeRequest.author, mark),
     sourceBranch: untrustedLine(mergeRequest.sourceBranch, mark),
     targetBranch: untrustedLine(mergeRequest.targetBranch, mark),
-    labels: mergeRequest.labels.map((label) => untrustedLine(label, mark)).join(', '),
+    labels: mergeRequest.labels
+      .slice(0, maxLabels)
+      .map((label) => untrustedLine(label, mark))
+      .join(', '),
     description: untrusted(markHiddenComments(mergeRequest.description), mark, maxDescriptionChars),
     guidelines: guidelines(context),
     earlierFindings: earlierFindings(context.earlierFindings, mark),

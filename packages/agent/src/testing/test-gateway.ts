@@ -19,7 +19,12 @@ export interface TestGatewayOptions {
 
 /** An answer that is none. */
 export type TestFault =
-  | { readonly kind: 'status'; readonly status: number; readonly body: string }
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly body: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'hang' }
   | { readonly kind: 'reset' };
 
@@ -226,5 +231,5 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 
 function fail(response: ServerResponse, fault: TestFault): void {
   if (fault.kind === 'reset') response.destroy();
-  else if (fault.kind === 'status') response.writeHead(fault.status).end(fault.body);
+  else if (fault.kind === 'status') response.writeHead(fault.status, { ...fault.headers }).end(fault.body);
 }

@@ -7,7 +7,7 @@ export interface TextCap {
 }
 
 /** What a result may hold unless a tool says otherwise. */
-export const defaultCap: TextCap = { maxLines: 2000, maxBytes: 100_000, maxLineChars: 2000 };
+const defaultCap: TextCap = { maxLines: 2000, maxBytes: 100_000, maxLineChars: 2000 };
 
 /**
  * Collects lines up to a cap and says what is missing. Notices stand in square brackets on lines of their own, after

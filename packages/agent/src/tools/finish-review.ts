@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { readTextAsset } from '../read-text-asset.ts';
 import type { ReviewedFile } from '../review-session.ts';
 import { defineTool } from './tool.ts';
-import { visibleLine } from './visible-text.ts';
+import { unspell, visibleLine } from './visible-text.ts';
 
 const maxNamed = 30;
 
@@ -16,7 +16,8 @@ export const finishReview = defineTool({
     notRead: z.array(NotRead).max(500).default([]),
   }),
   target: () => '',
-  run: async ({ summary, notRead }, { review }) => {
+  run: async ({ summary, notRead: told }, { review }) => {
+    const notRead = told.map(({ path, why }) => ({ path: unspell(path), why }));
     const named = new Set(notRead.map(({ path }) => path));
     const forgotten = review.unopened().filter(({ diff }) => !named.has(diff.newPath));
     if (forgotten.length > 0 && review.remindOnce()) throw new ToolError('tool.refused', reminder(forgotten));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { holdsSpelledCharacter, visibleLine, visibleText } from './visible-text.ts';
+import { holdsSpelledCharacter, unspell, visibleLine, visibleText } from './visible-text.ts';
 
 describe('visibleLine', () => {
   it.each([
@@ -37,6 +37,21 @@ describe('visibleLine', () => {
         expect(visibleText(shown)).toBe(shown);
       }),
     );
+  });
+});
+
+describe('unspell', () => {
+  it('gives back what was spelled out', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }).map((text) => text.replace(/\r/g, '')),
+        (text) => {
+          fc.pre(!holdsSpelledCharacter(text));
+          expect(unspell(visibleText(text))).toBe(text);
+        },
+      ),
+    );
+    expect(unspell('⟨U+FFFFFF⟩ ⟨U+20⟩')).toBe('⟨U+FFFFFF⟩ ⟨U+20⟩');
   });
 });
 

@@ -19,6 +19,14 @@ export function visibleText(text: string): string {
   return spell(text.replaceAll('\r\n', '\n'), '\t\n');
 }
 
+/** The text behind our spelling, so that a path can be named as it was shown. What spells no character stays. */
+export function unspell(text: string): string {
+  return text.replace(/⟨U\+([0-9A-F]{4,6})⟩/g, (whole, digits: string) => {
+    const code = Number.parseInt(digits, 16);
+    return code > 0x10ffff ? whole : String.fromCodePoint(code);
+  });
+}
+
 /** Whether a text holds our spelling of a hidden character: whoever quotes it back did not see the character itself. */
 export function holdsSpelledCharacter(text: string): boolean {
   return spelled.test(text);
