@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MergeRequest, ReviewPolicy, RunGrant, WireError, type ReviewResult } from '@drydock/core';
+import { MergeRequest, ReviewPolicy, RunGrant, WireError } from '@drydock/core';
 import {
   ManualClock,
   reply,
@@ -71,37 +71,6 @@ describe('the control side of the gateway', () => {
   const current = (iid: number): Reviewable => ({ projectId: project.id, iid, refs: refsOf(gitlab.diffRefs(iid)) });
   const wireOf = (answer: Answer) => WireError.parse(answer.json).error;
   const path = (iid = 1) => `/merge-requests/gitlab/${String(project.id)}/${String(iid)}`;
-  const aResult = (of: Reviewable, changes: Partial<ReviewResult> = {}) => ({
-    v: 1,
-    result: {
-      kind: 'review',
-      headSha: of.refs.headSha,
-      partial: null,
-      summary: 'It logs.',
-      findings: [
-        {
-          path: 'src/total.js',
-          side: 'new',
-          startLine: 4,
-          endLine: 4,
-          severity: 'medium',
-          category: 'correctness',
-          confidence: 0.9,
-          title: 'Debug output',
-          reason: 'The sum is printed on every call.',
-          quotedCode: '  console.log(sum);',
-          suggestion: '',
-          source: { kind: 'rule', rule: 'debug-output' },
-        },
-      ],
-      changedFiles: 1,
-      notRead: [],
-      turns: 1,
-      stagesMs: {},
-      ...changes,
-    },
-  });
-
   describe('a control token', () => {
     it.each([
       ['none', ''],
@@ -362,77 +331,6 @@ describe('the control side of the gateway', () => {
       const answer = await gateway.control('GET', '/runs/0123456789abcdef-1');
 
       expect([answer.status, wireOf(answer)]).toMatchObject([422, { class: 'terminal', code: 'run.unknown' }]);
-    });
-  });
-
-  describe('publishing', () => {
-    async function aReviewedRun(): Promise<Reviewable> {
-      const reviewable = await anOpenMergeRequest();
-      const { token } = await gateway.startRun(reviewable);
-      expect((await gateway.agent(token, 'PUT', '/run/v1/result', aResult(reviewable))).status).toBe(200);
-      return reviewable;
-    }
-    const publish = (of: Reviewable, launch = 1) => gateway.control('POST', `/runs/${runIdFor(of, launch)}/publish`);
-
-    it('posts the findings once, however often and by however many it is asked', async () => {
-      const reviewable = await aReviewedRun();
-      await gateway.control('POST', `/runs/${runIdFor(reviewable)}/revoke`); // the agent has ended
-
-      const answers = await Promise.all([publish(reviewable), publish(reviewable), publish(reviewable)]);
-      const [first, , third] = answers;
-
-      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-      expect(first.json).toMatchObject({
-        state: 'done',
-        verdict: 'comment',
-        comments: [{ path: 'src/total.js', startLine: 4, placement: 'inline', isNew: true }],
-      });
-      expect(third.json).toEqual(first.json);
-      expect(gitlab.discussions(1)).toHaveLength(1);
-      expect((await gateway.control('GET', `/runs/${runIdFor(reviewable)}`)).json).toMatchObject({ isPublished: true });
-      expect((await gateway.control('GET', path())).json).toMatchObject({ reviewed: { state: 'done' } });
-    });
-
-    it('drops what the code does not confirm', async () => {
-      const reviewable = await anOpenMergeRequest();
-      const { token } = await gateway.startRun(reviewable);
-      const claims = aResult(reviewable);
-      const [finding] = claims.result.findings;
-      await gateway.agent(
-        token,
-        'PUT',
-        '/run/v1/result',
-        aResult(reviewable, { findings: [{ ...finding, quotedCode: 'rm -rf /' }] as ReviewResult['findings'] }),
-      );
-
-      expect((await publish(reviewable)).json).toMatchObject({ comments: [], heldBack: { 'not-confirmed': 1 } });
-      expect(gitlab.discussions(1)).toEqual([]);
-    });
-
-    it('is refused without a result, and for a failed run', async () => {
-      const reviewable = await anOpenMergeRequest();
-      const { token } = await gateway.startRun(reviewable);
-      expect(wireOf(await publish(reviewable))).toMatchObject({ class: 'terminal', code: 'run.no_result' });
-
-      const failed = {
-        v: 1,
-        result: { kind: 'failed', class: 'transient', code: 'model.overloaded', message: 'busy', retryAfterMs: null },
-      };
-      await gateway.agent(token, 'PUT', '/run/v1/result', failed);
-      expect(wireOf(await publish(reviewable))).toMatchObject({ code: 'run.no_result' });
-      expect(wireOf(await publish(reviewable, 9))).toMatchObject({ code: 'run.unknown' });
-    });
-
-    it('writes nothing for an older launch or an older head', async () => {
-      const reviewable = await aReviewedRun();
-      await gateway.startRun(reviewable, 2);
-      expect(wireOf(await publish(reviewable))).toMatchObject({ class: 'stale', code: 'run.launch_superseded' });
-
-      const { token } = await gateway.startRun(reviewable, 3);
-      await gateway.agent(token, 'PUT', '/run/v1/result', aResult(reviewable));
-      await gitlab.push(project, 'feature', { 'src/total.js': `${after}\n` });
-      expect(wireOf(await publish(reviewable, 3))).toMatchObject({ class: 'stale', code: 'merge_request.head_moved' });
-      expect(gitlab.notes(1)).toEqual([]);
     });
   });
 
