@@ -88,7 +88,7 @@ export async function prepareChange(gitlab: FakeGitLab): Promise<PreparedChange>
   });
 
   const edited = Array.from({ length: 8 }, (_, part) => edit(part * 37, part));
-  const [renamedFrom = '', renamedText] = edit(309, 3);
+  const [renamedFrom, renamedText] = edit(309, 3);
   const renamedTo = renamedFrom.replace('.ts', '-entries.ts');
   const added = ['src/reports/yearly.ts', moduleText('src/reports/yearly.ts', [1, 2, 3, 2])] as const;
   const changed = new Map([...edited, [renamedTo, renamedText], added]);

@@ -1,7 +1,8 @@
 /**
  * `agent.overhead`: the time of a review of ten files outside the model, from the launch of the agent by the local
  * launcher to its exit with its result stored. Gateway, GitLab and a model that answers at once are in this process;
- * what the model took, as seen at its door, is taken off.
+ * what the model took, as seen at its door, is taken off. The agent's program is compiled before, as the standalone
+ * process does it once at its start.
  * Peer: what cannot be saved. Node started with nothing to do, and git alone fetching the same commits and the blobs
  * that the change needs from the same GitLab.
  */
@@ -15,7 +16,7 @@ import { promisify } from 'node:util';
 import { agentMainPath } from '@drydock/agent';
 import { ReviewPolicy, Secret, silentLog, systemClock, taskIdOf, type RunId } from '@drydock/core';
 import { MemoryRunStore, startGateway } from '@drydock/gateway';
-import { HttpGateway, LocalLauncher } from '@drydock/scheduler';
+import { HttpGateway, LocalLauncher, compileAgent } from '@drydock/scheduler';
 import { startFakeGitLab, startInstantClaude } from '@drydock/testkit';
 import { Registry } from 'prom-client';
 import { prepareChange, type PreparedChange } from './agent-overhead-change.ts';
@@ -67,6 +68,11 @@ async function prepare(): Promise<Bench> {
   const subject = { forge: 'gitlab', projectId: String(change.project.id), iid: change.iid };
   const taskId = taskIdOf('review', subject);
   const modelPort = Number(new URL(claude.url).port);
+  const compiled = stack.use(
+    compileAgent({ command: [process.execPath, agentMainPath], parentDir: dataDir }, silentLog),
+  );
+  await compiled.ended;
+  if (compiled.dir === null) throw new Error('the agent could not be compiled');
   const kept = stack.move();
   let launch = 0;
 
@@ -76,6 +82,7 @@ async function prepare(): Promise<Bench> {
       const launcher = new LocalLauncher(
         {
           command: [process.execPath, ...nodeArgs, agentMainPath],
+          compiled,
           gatewayUrl: gateway.url,
           workRoot: join(dataDir, 'runs'),
           path: searchPath,

@@ -21,7 +21,14 @@ import {
 import { deliverySecrets } from '@drydock/forge';
 import { MemoryRunStore, RedisRunStore, startGateway, type GatewaySettings, type RunStore } from '@drydock/gateway';
 import { MemoryTaskQueue, connectRedis, connectRedisTaskQueue, type TaskQueue } from '@drydock/queue';
-import { HttpGateway, LocalLauncher, createSchedulerMetrics, startScheduler, type Gateway } from '@drydock/scheduler';
+import {
+  HttpGateway,
+  LocalLauncher,
+  compileAgent,
+  createSchedulerMetrics,
+  startScheduler,
+  type Gateway,
+} from '@drydock/scheduler';
 import { createServerMetrics, startServer } from '@drydock/server';
 import { Registry } from 'prom-client';
 
@@ -93,9 +100,12 @@ export async function startStandalone(
 
   const publications = new Map<RunId, Publication>();
   const client = new HttpGateway({ url: gateway.url, controlToken, ...gatewayTimeouts });
+  const command = [process.execPath, agentMainPath] as const;
+  const compiled = stack.use(compileAgent({ command, parentDir: settings.dataDir }, log));
   const launcher = new LocalLauncher(
     {
-      command: [process.execPath, agentMainPath],
+      command,
+      compiled,
       gatewayUrl: gateway.url,
       workRoot: join(settings.dataDir, 'runs'),
       path: settings.searchPath,

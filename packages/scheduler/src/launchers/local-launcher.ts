@@ -9,6 +9,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TransientError, type Clock } from '@drydock/core';
+import type { CompiledAgent } from './compile-agent.ts';
 import type { AgentExit, AgentLaunch, Launcher } from './launcher.ts';
 
 /** What the local launcher needs to know. */
@@ -22,6 +23,8 @@ export interface LocalLauncherSettings {
   readonly path: string;
   /** Milliseconds between asking an agent to end and killing it. */
   readonly graceMs: number;
+  /** Default: every agent compiles its program anew. */
+  readonly compiled?: Pick<CompiledAgent, 'dir'>;
 }
 
 const lastWordsBytes = 4096;
@@ -57,6 +60,7 @@ export class LocalLauncher implements Launcher {
 
   async #runIn(folder: string, launch: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
     const [program, ...args] = this.#settings.command;
+    const compiledDir = this.#settings.compiled?.dir ?? null;
     const child = spawn(program, args, {
       cwd: join(folder, 'work'),
       env: {
@@ -65,6 +69,7 @@ export class LocalLauncher implements Launcher {
         DRYDOCK_GATEWAY_URL: this.#settings.gatewayUrl,
         DRYDOCK_RUN_TOKEN_FILE: join(folder, 'run-token'),
         DRYDOCK_WORK_DIR: join(folder, 'work'),
+        ...(compiledDir === null ? {} : { DRYDOCK_COMPILE_CACHE_DIR: compiledDir }),
       },
       stdio: ['pipe', 'ignore', 'pipe'],
       detached: true, // a process group of its own, so that its children end with it
