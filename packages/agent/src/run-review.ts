@@ -45,7 +45,8 @@ export interface ReviewParts {
 const maxCallsPerTurn = 24;
 const maxCalls = 500;
 /** How far a turn's cap may be raised that was cut inside a tool call. */
-const maxRaise = 4;
+/** A turn seldom needs more, and the gateway reserves the price of what is asked for. The policy's cap is the end of raising. */
+const usualOutputTokens = 8000;
 
 /**
  * Does the review that the gateway has for us, as far as it goes. An expected error is a result like any other; thrown
@@ -146,8 +147,8 @@ async function converse(
 }
 
 function budgetOf({ policy }: TaskContext, deadline: Deadline, clock: Clock): LoopBudget {
-  const { maxTurns, maxOutputTokensPerTurn: maxOutputTokens } = policy.budget;
-  const maxRaisedOutputTokens = maxRaise * maxOutputTokens;
+  const { maxTurns, maxOutputTokensPerTurn: maxRaisedOutputTokens } = policy.budget;
+  const maxOutputTokens = Math.min(usualOutputTokens, maxRaisedOutputTokens);
   const deadlineMs = deadline.atMs;
   return new LoopBudget(
     { maxTurns, maxCallsPerTurn, maxCalls, deadlineMs, maxOutputTokens, maxRaisedOutputTokens },
