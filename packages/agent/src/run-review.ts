@@ -44,7 +44,6 @@ export interface ReviewParts {
 
 const maxCallsPerTurn = 24;
 const maxCalls = 500;
-/** How far a turn's cap may be raised that was cut inside a tool call. */
 /** A turn seldom needs more, and the gateway reserves the price of what is asked for. The policy's cap is the end of raising. */
 const usualOutputTokens = 8000;
 
