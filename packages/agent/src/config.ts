@@ -13,9 +13,5 @@ export const AgentConfig = z.object({
     .refine((path) => isAbsolute(path), 'an absolute path')
     .describe("The agent's own folder; what it writes is in here"),
   path: z.string().default('/usr/local/bin:/usr/bin:/bin').meta({ env: 'PATH' }).describe('Where git is found'),
-  compileCacheDir: z
-    .string()
-    .optional()
-    .describe('Folder with compiled code of earlier starts, best read-only; without it every start compiles anew'),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   aGitRepository,
@@ -83,13 +84,18 @@ describe('the agent as a process', () => {
     });
   });
 
-  it('keeps compiled code where it is told to', async () => {
+  it('compiles ahead all that a run loads', async () => {
     await withGateway(review, async (gateway) => {
-      const cache = join(folder, 'cache');
-      const { ended } = await start(gateway, { DRYDOCK_COMPILE_CACHE_DIR: cache });
+      const more = { NODE_COMPILE_CACHE: join(folder, 'compiled') };
+      const compiled = () => readdir(more.NODE_COMPILE_CACHE, { recursive: true });
+
+      await promisify(execFile)(process.execPath, [agentMainPath, '--compile'], { env: more });
+      const ahead = await compiled();
+      const { ended } = await start(gateway, more);
 
       expect((await ended).code).toBe(exitCodes.handedIn);
-      expect(await readdir(cache)).not.toEqual([]);
+      expect(ahead.length).toBeGreaterThan(100);
+      expect(await compiled()).toEqual(ahead);
     });
   });
 

@@ -1,12 +1,7 @@
-import { enableCompileCache } from 'node:module';
+import { startAgent } from './start-agent.ts';
 
-// Before anything else is imported: it concerns every module that comes after.
-const compileCacheDir = process.env['DRYDOCK_COMPILE_CACHE_DIR'];
-if (compileCacheDir !== undefined && compileCacheDir !== '') enableCompileCache(compileCacheDir);
-
-const { startAgent } = await import('./start-agent.ts');
 if (process.argv[2] === '--compile') {
-  // All that a run would load, so that the folder holds it for those that come.
+  // All that a run would load, so that Node's compile cache holds it for the runs that come.
   await Promise.all([import('./run-agent.ts'), import('./loop/anthropic-model.ts')]);
 } else {
   process.exitCode = await startAgent(process.env);

@@ -24,7 +24,7 @@ describe('compileAgent', () => {
 
   const compilesOnly = `
     import { mkdirSync, writeFileSync } from 'node:fs';
-    const dir = process.env.DRYDOCK_COMPILE_CACHE_DIR;
+    const dir = process.env.NODE_COMPILE_CACHE;
     mkdirSync(dir + '/v1');
     writeFileSync(dir + '/v1/code', JSON.stringify({ args: process.argv.slice(2), names: Object.keys(process.env) }));`;
 
@@ -38,7 +38,7 @@ describe('compileAgent', () => {
   });
 
   it('gives agents the folder as soon as it is filled', async () => {
-    const command = await programOf(`process.stderr.write(process.env.DRYDOCK_COMPILE_CACHE_DIR ?? 'none');`);
+    const command = await programOf(`process.stderr.write(process.env.NODE_COMPILE_CACHE ?? 'none');`);
     const launch = { runId: '0123456789abcdef-1', token: new Secret('token'), deadlineSeconds: 20 };
     const compiled: { dir: string | null } = { dir: null };
     const settings = { gatewayUrl: 'http://127.0.0.1:1', workRoot: join(root, 'runs'), path: '', graceMs: 200 };

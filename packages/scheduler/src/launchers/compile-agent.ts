@@ -1,10 +1,12 @@
 /**
  * The agent's program compiled ahead, so that no agent has to: stripping types and compiling would be a quarter of what
- * a short review takes outside the model.
+ * a short review takes outside the model. It is Node's own compile cache.
  *
  * Whoever can write to it runs code in every later agent. So it is a new folder at each start, filled by a process that
  * has seen no merge request, and nobody may write to it from then on. As all else between processes of one user, that
  * is a fence and no wall: an agent broken into could lift it, as it could change the program itself.
+ *
+ * @see https://nodejs.org/api/module.html#module-compile-cache
  */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -63,7 +65,7 @@ async function compile({ command, parentDir }: CompileSettings, signal: AbortSig
   try {
     await run(program, [...args, '--compile'], {
       cwd: dir,
-      env: { DRYDOCK_COMPILE_CACHE_DIR: dir },
+      env: { NODE_COMPILE_CACHE: dir },
       timeout: compileTimeoutMs,
       killSignal: 'SIGKILL',
       signal,

@@ -69,7 +69,7 @@ export class LocalLauncher implements Launcher {
         DRYDOCK_GATEWAY_URL: this.#settings.gatewayUrl,
         DRYDOCK_RUN_TOKEN_FILE: join(folder, 'run-token'),
         DRYDOCK_WORK_DIR: join(folder, 'work'),
-        ...(compiledDir === null ? {} : { DRYDOCK_COMPILE_CACHE_DIR: compiledDir }),
+        ...(compiledDir === null ? {} : { NODE_COMPILE_CACHE: compiledDir }),
       },
       stdio: ['pipe', 'ignore', 'pipe'],
       detached: true, // a process group of its own, so that its children end with it
