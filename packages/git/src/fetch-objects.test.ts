@@ -12,7 +12,7 @@ import { fetchCommits, fetchedCommit, fetchObjects, initRepository, listMissing 
 import type { GitNetwork, GitRepository } from './git-environment.ts';
 import { ObjectReader } from './object-reader.ts';
 import { writePrivateConfig } from './private-config.ts';
-import { listDiffBlobs, readDiff } from './read-diff.ts';
+import { listDiff, readDiff } from './read-diff.ts';
 import { runGit, startGit } from './run-git.ts';
 
 const never = new AbortController().signal;
@@ -87,7 +87,7 @@ describe('fetchCommits', () => {
     const network: GitNetwork = { url: server.url, configFile: null };
 
     await fetchCommits({ repo, network, wants: [baseSha, headSha] }, never);
-    const blobs = await listDiffBlobs({ repo, baseSha, headSha }, never);
+    const { blobs } = await listDiff({ repo, baseSha, headSha }, never);
     expect(await listMissing({ repo, oids: blobs }, never)).toEqual(blobs);
     await expect(readDiff({ repo, baseSha, headSha }, never)).rejects.toMatchObject({ code: 'git.object_missing' });
     await fetchObjects({ repo, network, oids: blobs }, never);

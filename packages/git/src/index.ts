@@ -13,5 +13,5 @@ export { listTree, type ListTree, type TreeEntry } from './list-tree.ts';
 export { readLog, type LogEntry, type ReadLog } from './log.ts';
 export { ObjectReader, type ObjectFacts, type ObjectName, type ReadObject, type ReadOptions } from './object-reader.ts';
 export { writePrivateConfig, type PrivateConfig } from './private-config.ts';
-export { listDiffBlobs, readDiff, type ReadDiff } from './read-diff.ts';
+export { listDiff, readDiff, type DiffListing, type ReadDiff } from './read-diff.ts';
 export { runGit, startGit, type GitAnswer, type GitCall, type GitProcess } from './run-git.ts';

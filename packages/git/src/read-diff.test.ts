@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { rowsOf } from '@drydock/core';
 import { aGitRepository, type GitRepositoryFixture } from '@drydock/testkit';
-import { listDiffBlobs, readDiff, type ReadDiff } from './read-diff.ts';
+import { listDiff, readDiff, type ReadDiff } from './read-diff.ts';
 
 const never = new AbortController().signal;
 const searchPath = process.env['PATH'] ?? '';
@@ -137,17 +137,30 @@ describe('readDiff', () => {
   });
 });
 
-describe('listDiffBlobs', () => {
+describe('listDiff', () => {
   it('names every blob that a diff reads, and no commit of a submodule', async () => {
     await using fixture = await aGitRepository();
     const base = await fixture.commit({ a: 'a\n', gone: 'gone\n', kept: 'kept\n', m: { submodule: 'a'.repeat(40) } });
     const head = await fixture.commit({ a: 'b\n', gone: null, born: 'born\n', m: { submodule: 'b'.repeat(40) } });
 
-    const oids = await listDiffBlobs(inputOf(fixture, base, head), never);
+    const { blobs } = await listDiff(inputOf(fixture, base, head), never);
 
     const contents = await Promise.all(
-      oids.map(async (oid) => (await fixture.git(['cat-file', 'blob', oid])).toString()),
+      blobs.map(async (oid) => (await fixture.git(['cat-file', 'blob', oid])).toString()),
     );
     expect(contents.sort()).toEqual(['a\n', 'b\n', 'born\n', 'gone\n']);
+  });
+
+  it('names the paths of both sides, but for those that are no UTF-8', async () => {
+    await using fixture = await aGitRepository();
+    const base = await fixture.commit({ from: lines(1, 9), kept: 'kept\n', gone: 'gone\n' });
+    const head = await fixture.commit([
+      ...Object.entries({ from: null, to: lines(1, 9), gone: null, ü: 'ü\n' }),
+      [Buffer.from('odd\xff', 'latin1'), 'odd\n'],
+    ]);
+
+    const { paths } = await listDiff(inputOf(fixture, base, head), never);
+
+    expect([...paths].sort()).toEqual(['from', 'gone', 'to', 'ü']);
   });
 });

@@ -33,7 +33,7 @@ const formatOptions = [
 
 /**
  * The files that changed between two commits, with their rows. The same on any machine and under any settings.
- * Throws `git.object_missing` (see `listDiffBlobs`), `git.output_too_large`, `git.timeout`, `git.failed`.
+ * Throws `git.object_missing` (see `listDiff`), `git.output_too_large`, `git.timeout`, `git.failed`.
  */
 export async function readDiff(input: ReadDiff, signal: AbortSignal): Promise<FileDiff[]> {
   const [entries, patch] = await Promise.all([
@@ -43,14 +43,23 @@ export async function readDiff(input: ReadDiff, signal: AbortSignal): Promise<Fi
   return parseUnifiedDiff(patch, entries);
 }
 
-/** The blobs that `readDiff` needs, so that a partial clone can fetch them first; reads trees alone. */
-export async function listDiffBlobs(input: ReadDiff, signal: AbortSignal): Promise<string[]> {
+/** What a diff touches, as far as trees tell. */
+export interface DiffListing {
+  /** Ids of what `readDiff` needs, so that a partial clone can fetch it first. */
+  readonly blobs: readonly string[];
+  /** Of both sides, those that are UTF-8. */
+  readonly paths: readonly string[];
+}
+
+/** Looks ahead of `readDiff`; reads trees alone. Throws as it does. */
+export async function listDiff(input: ReadDiff, signal: AbortSignal): Promise<DiffListing> {
   const entries = await readRaw(input, ['--no-renames'], signal);
   const blobs = entries.flatMap(({ oldMode, newMode, oldOid, newOid }) => [
     ...(isBlob(oldMode) ? [oldOid] : []),
     ...(isBlob(newMode) ? [newOid] : []),
   ]);
-  return [...new Set(blobs)];
+  const paths = entries.filter((entry) => entry.pathIsValid).map((entry) => entry.newPath);
+  return { blobs: [...new Set(blobs)], paths };
 }
 
 function isBlob(mode: string): boolean {

@@ -1,5 +1,13 @@
 import type { FileDiff } from '@drydock/core';
-import { ObjectReader, fetchObjects, listDiffBlobs, listTree, readDiff } from '@drydock/git';
+import {
+  ObjectReader,
+  fetchObjects,
+  listDiff,
+  listTree,
+  readDiff,
+  type GitRepository,
+  type TreeEntry,
+} from '@drydock/git';
 import type { Checkout } from '../workspace/git-checkout.ts';
 import { attributeFolders, readAttributes, type Attributes, type AttributesFile } from './git-attributes.ts';
 
@@ -18,18 +26,22 @@ const maxAttributesBytes = 1 << 20;
 export async function readChange(checkout: Checkout, signal: AbortSignal): Promise<Change> {
   const { target, refs } = checkout;
   const range = { repo: target.repo, baseSha: refs.baseSha, headSha: refs.headSha };
-  await fetchObjects({ ...target, oids: await listDiffBlobs(range, signal) }, signal);
-  const files = await readDiff(range, signal);
-  const paths = files.filter((file) => file.pathIsValid).map((file) => file.newPath);
-  return { files, attributes: readAttributes(await attributeFiles(checkout, paths, signal)) };
+  const { blobs, paths } = await listDiff(range, signal);
+  const entries = await listAttributes(checkout, paths, signal);
+  await fetchObjects({ ...target, oids: [...blobs, ...entries.map((entry) => entry.oid)] }, signal);
+  const [files, attributes] = await Promise.all([
+    readDiff(range, signal),
+    readAttributeFiles(target.repo, entries, signal),
+  ]);
+  return { files, attributes: readAttributes(attributes) };
 }
 
 /** The `.gitattributes` of the target branch that could speak of these paths. */
-async function attributeFiles(
+async function listAttributes(
   { target, refs }: Checkout,
   paths: readonly string[],
   signal: AbortSignal,
-): Promise<readonly AttributesFile[]> {
+): Promise<readonly TreeEntry[]> {
   const names = attributeFolders(paths)
     .slice(0, maxFolders)
     .map((folder) => `${folder}.gitattributes`);
@@ -44,12 +56,15 @@ async function attributeFiles(
     ),
   );
   const wanted = new Set(names);
-  const entries = (await Promise.all(calls))
-    .flat()
-    .filter(({ path, mode }) => wanted.has(path) && mode.startsWith('100'));
-  if (entries.length === 0) return [];
-  await fetchObjects({ ...target, oids: entries.map((entry) => entry.oid) }, signal);
-  await using reader = new ObjectReader({ repo: target.repo });
+  return (await Promise.all(calls)).flat().filter(({ path, mode }) => wanted.has(path) && mode.startsWith('100'));
+}
+
+async function readAttributeFiles(
+  repo: GitRepository,
+  entries: readonly TreeEntry[],
+  signal: AbortSignal,
+): Promise<readonly AttributesFile[]> {
+  await using reader = new ObjectReader({ repo });
   const files: AttributesFile[] = [];
   for (const { oid, path } of entries) {
     const object = await reader.read(oid, { maxBytes: maxAttributesBytes, signal });
