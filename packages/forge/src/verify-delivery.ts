@@ -4,12 +4,12 @@
  *
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { ConfigError, type Secret } from '@drydock/core';
 
 /** The active secrets of one hook. During a rotation there are several of a kind. */
 export interface DeliverySecrets {
-  readonly signingKeys: readonly Buffer[];
+  readonly signingKeys: readonly KeyObject[];
   /** SHA-256 of each token: equal lengths, so that the comparison tells nothing. */
   readonly tokenHashes: readonly Buffer[];
 }
@@ -35,7 +35,7 @@ const signatureForm = /^v1,([A-Za-z0-9+/]{43}=)$/;
 
 /** Sorts a hook's secrets: those that begin with `whsec_` sign, the others are tokens. Throws `ConfigError` on a bad one. */
 export function deliverySecrets(secrets: readonly Secret[]): DeliverySecrets {
-  const signingKeys: Buffer[] = [];
+  const signingKeys: KeyObject[] = [];
   const tokenHashes: Buffer[] = [];
   for (const secret of secrets) {
     const text = secret.reveal();
@@ -100,7 +100,7 @@ function readSignatures(header: string): Buffer[] {
 }
 
 function verifySignature(
-  keys: readonly Buffer[],
+  keys: readonly KeyObject[],
   { id, timestamp, signatures }: Signed,
   body: Buffer,
   nowMs: number,
@@ -118,14 +118,14 @@ function verifySignature(
     : { kind: 'verified' };
 }
 
-function signingKey(base64: string): Buffer {
+function signingKey(base64: string): KeyObject {
   const key = Buffer.from(base64, 'base64');
   const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(base64);
   if (!isBase64 || key.length < 24 || key.length > 64)
     throw new ConfigError('A signing secret must be whsec_ and the base64 of 24 to 64 bytes');
-  return key;
+  return createSecretKey(key);
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

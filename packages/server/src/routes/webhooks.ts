@@ -7,7 +7,7 @@
  *   400  no JSON, or nested too deeply      401  not signed, or wrongly     404  no such forge
  *   413  too large                          415  not JSON, or encoded       503  cannot store now: send it again
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DrydockError, TransientError, unreachable, type Clock, type ForgeId, type Log } from '@drydock/core';
 import { parseGitLabEvent, refuseByProof, verifyDelivery, type DeliverySecrets } from '@drydock/forge';
@@ -84,15 +84,16 @@ export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSetti
   ): Promise<Answer> {
     const verified = verifyDelivery(secrets, headers, bytes, clock.nowMs());
     if (verified.kind === 'refused') return refuse(forge, verified.why);
-    if (isNestedDeeperThan(bytes, maxDepth)) return { status: 400, outcome: 'too-deep' };
-    const body = parseJson(bytes);
+    const text = bytes.toString('utf8');
+    if (isNestedDeeperThan(text, maxDepth)) return { status: 400, outcome: 'too-deep' };
+    const body = parseJson(text);
     if (body === undefined) return { status: 400, outcome: 'bad-json' };
     const found = triage(forge, parseGitLabEvent(body), settings.isAllowed);
     if (found.kind === 'drop') {
       if (found.problems !== undefined) log.warn({ forge, place: found.problems }, 'delivery of another shape ignored');
       return { status: 200, outcome: found.outcome };
     }
-    const deliveryKeys = [createHash('sha256').update(bytes).digest('base64url')];
+    const deliveryKeys = [hash('sha256', bytes, 'base64url')];
     if (headers.deliveryId !== undefined) deliveryKeys.push(headers.deliveryId.slice(0, 200));
     const { debounceMs, maxDebounceMs } = settings;
     const enqueued = await ports.queue.enqueue(found.request, {
@@ -164,9 +165,9 @@ function deliveryHeaders({ headers }: IncomingMessage) {
   };
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
