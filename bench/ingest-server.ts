@@ -17,6 +17,9 @@ const Settings = z.object({
 });
 type Settings = z.infer<typeof Settings>;
 
+/** What the peers read of a delivery. */
+const Event = z.object({ object_attributes: z.object({ iid: z.int(), action: z.string() }) });
+
 const maxBodyBytes = 25 * 1024 * 1024;
 
 async function startDrydock({ redisUrl, signingKey }: Settings): Promise<number> {
@@ -64,9 +67,7 @@ async function startPeer({ redisUrl, signingKey, variant }: Settings): Promise<n
         return;
       }
       const event: unknown = JSON.parse(body.toString('utf8'));
-      const { object_attributes: about } = z
-        .object({ object_attributes: z.object({ iid: z.int(), action: z.string() }) })
-        .parse(event);
+      const { object_attributes: about } = Event.parse(event);
       if (queue !== null)
         await queue.add('review', { iid: about.iid, action: about.action }, { jobId: header('webhook-id') });
       response.status(200).end();
