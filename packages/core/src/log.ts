@@ -41,6 +41,8 @@ export interface LogFacts {
   readonly pid?: number;
   readonly exitCode?: number | null;
   readonly signal?: string | null;
+  /** The end of what a process of ours wrote to its standard error; it keeps to these rules itself. */
+  readonly lastWords?: string;
   readonly place?: string;
   readonly err?: unknown;
 }

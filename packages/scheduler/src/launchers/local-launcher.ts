@@ -2,15 +2,18 @@
  * Agents as child processes of the scheduler, for one machine without Kubernetes.
  *
  * This is no isolation: a process of the same user can read its neighbours. What holds all the same: the child gets an
- * emptied environment, a folder of its own, its run token in a file of mode 0400 as in a pod, and it ends when its
- * standard input closes, so that no agent outlives its scheduler.
+ * emptied environment, a folder of its own, its run token in a file of mode 0400 as in a pod, and no agent outlives its
+ * scheduler, however that ends: its standard input closes, and a reaper beside it kills what does not listen.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TransientError, type Clock } from '@drydock/core';
+import type { Readable, Writable } from 'node:stream';
+import { TransientError, silentLog, type Clock, type Log } from '@drydock/core';
 import type { CompiledAgent } from './compile-agent.ts';
 import type { AgentExit, AgentLaunch, Launcher } from './launcher.ts';
+import { startReaper } from './start-reaper.ts';
 
 /** What the local launcher needs to know. */
 export interface LocalLauncherSettings {
@@ -27,16 +30,23 @@ export interface LocalLauncherSettings {
   readonly compiled?: Pick<CompiledAgent, 'dir'>;
 }
 
+type Agent = ChildProcessByStdio<Writable, null, Readable>;
+type Exited = Omit<Extract<AgentExit, { kind: 'exited' }>, 'lastWords'>;
+type Stopped = Exclude<AgentExit, { kind: 'exited' }>;
+
 const lastWordsBytes = 4096;
+const letGoMs = 2000;
 
 /** Starts agents on this machine. */
 export class LocalLauncher implements Launcher {
   readonly #settings: LocalLauncherSettings;
   readonly #clock: Clock;
+  readonly #log: Log;
 
-  constructor(settings: LocalLauncherSettings, clock: Clock) {
+  constructor(settings: LocalLauncherSettings, clock: Clock, log: Log = silentLog) {
     this.#settings = settings;
     this.#clock = clock;
+    this.#log = log;
   }
 
   async run(launch: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
@@ -45,23 +55,69 @@ export class LocalLauncher implements Launcher {
     try {
       return await this.#runIn(folder, launch, signal);
     } finally {
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      await this.#removeFolder(folder, launch);
     }
   }
 
   async #makeFolder({ runId, token }: AgentLaunch): Promise<string> {
-    await mkdir(this.#settings.workRoot, { recursive: true, mode: 0o700 });
-    const folder = await mkdtemp(join(this.#settings.workRoot, `${runId}-`));
-    await chmod(folder, 0o700);
-    await mkdir(join(folder, 'work'), { mode: 0o700 });
-    await writeFile(join(folder, 'run-token'), token.reveal(), { mode: 0o400 });
-    return folder;
+    try {
+      await mkdir(this.#settings.workRoot, { recursive: true, mode: 0o700 });
+      const folder = await mkdtemp(join(this.#settings.workRoot, `${runId}-`));
+      await chmod(folder, 0o700);
+      await mkdir(join(folder, 'work'), { mode: 0o700 });
+      await writeFile(join(folder, 'run-token'), token.reveal(), { mode: 0o400 });
+      return folder;
+    } catch (cause) {
+      throw new TransientError('run.crashed', 'the agent could not be given a folder', { cause });
+    }
+  }
+
+  /** An agent may have left what its own user cannot delete; that must not hide how it ended. */
+  async #removeFolder(folder: string, { runId }: AgentLaunch): Promise<void> {
+    try {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    } catch (err) {
+      this.#log.error({ runId, place: folder, err }, 'folder of a run not deleted');
+    }
   }
 
   async #runIn(folder: string, launch: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
+    const { agent, pid } = await this.#start(folder);
+    using _reaper = startReaper(pid, folder);
+    const lastWords = keepLastWords(agent, launch);
+    const exited = exitOf(agent);
+    const closed = once(agent, 'close');
+    const over = new AbortController();
+    let how: Exited | Stopped;
+    try {
+      const stopped = this.#stopReason(launch.deadlineSeconds * 1000, signal, over.signal);
+      how = await Promise.race([exited, stopped]);
+      if (how.kind !== 'exited') {
+        agent.stdin.end();
+        signalGroup(pid, 'SIGTERM');
+        await Promise.race([exited, this.#clock.sleep(this.#settings.graceMs, over.signal)]);
+      }
+    } finally {
+      over.abort();
+      signalGroup(pid, 'SIGKILL'); // also what an agent left behind that ended by itself
+      await this.#letGo(agent, closed);
+    }
+    return how.kind === 'exited' ? { ...how, lastWords: lastWords() } : how;
+  }
+
+  /** Its standard error closes when the last of its group is gone; who left the group must not hold us up. */
+  async #letGo(agent: Agent, closed: Promise<unknown>): Promise<void> {
+    const patience = new AbortController();
+    await Promise.race([closed, this.#clock.sleep(letGoMs, patience.signal)]);
+    patience.abort();
+    agent.stdin.destroy();
+    agent.stderr.destroy();
+  }
+
+  async #start(folder: string): Promise<{ readonly agent: Agent; readonly pid: number }> {
     const [program, ...args] = this.#settings.command;
     const compiledDir = this.#settings.compiled?.dir ?? null;
-    const child = spawn(program, args, {
+    const agent = spawn(program, args, {
       cwd: join(folder, 'work'),
       env: {
         PATH: this.#settings.path,
@@ -74,60 +130,45 @@ export class LocalLauncher implements Launcher {
       stdio: ['pipe', 'ignore', 'pipe'],
       detached: true, // a process group of its own, so that its children end with it
     });
-    child.stdin.on('error', () => undefined); // the agent may be gone already: its exit tells
-    const lastWords = keepLastWords(child);
-    const ended = endOf(child);
-    const timers = new AbortController();
-    const stopped = this.#stopReason(launch.deadlineSeconds * 1000, signal, timers.signal);
     try {
-      const first = await Promise.race([ended, stopped]);
-      if (first.kind === 'exited') return { ...first, lastWords: lastWords() };
-      child.stdin.end();
-      signalGroup(child, 'SIGTERM');
-      await Promise.race([ended, this.#clock.sleep(this.#settings.graceMs, timers.signal)]);
-      signalGroup(child, 'SIGKILL');
-      await ended;
-      return first;
-    } finally {
-      timers.abort();
-      signalGroup(child, 'SIGKILL');
+      await once(agent, 'spawn');
+    } catch (cause) {
+      throw new TransientError('run.crashed', 'the agent could not be started', { cause });
     }
+    const { pid } = agent;
+    if (pid === undefined) throw new TransientError('run.crashed', 'the agent could not be started');
+    agent.on('error', () => undefined); // of a signal that found nobody: its exit tells
+    agent.stdin.on('error', () => undefined); // the agent may be gone already: its exit tells
+    return { agent, pid };
   }
 
-  async #stopReason(
-    deadlineMs: number,
-    signal: AbortSignal,
-    over: AbortSignal,
-  ): Promise<{ kind: 'timed-out' } | { kind: 'aborted' }> {
+  async #stopReason(deadlineMs: number, signal: AbortSignal, over: AbortSignal): Promise<Stopped> {
     await this.#clock.sleep(deadlineMs, AbortSignal.any([signal, over]));
     return signal.aborted ? { kind: 'aborted' } : { kind: 'timed-out' };
   }
 }
 
-function endOf(child: ChildProcess): Promise<{ kind: 'exited'; code: number | null; signal: string | null }> {
-  return new Promise((resolve, reject) => {
-    child.once('error', (cause) => {
-      reject(new TransientError('run.crashed', 'the agent could not be started', { cause }));
-    });
-    child.once('exit', (code, signal) => {
+function exitOf(agent: Agent): Promise<Exited> {
+  return new Promise((resolve) => {
+    agent.once('exit', (code, signal) => {
       resolve({ kind: 'exited', code, signal });
     });
   });
 }
 
-function keepLastWords(child: ChildProcess): () => string {
+/** The end of what it writes to its standard error, without the one secret that it was given. */
+function keepLastWords(agent: Agent, { token }: AgentLaunch): () => string {
   let tail = Buffer.alloc(0);
-  child.stderr?.on('data', (chunk: Buffer) => {
+  agent.stderr.on('data', (chunk: Buffer) => {
     tail = Buffer.concat([tail, chunk]).subarray(-lastWordsBytes);
   });
-  return () => tail.toString('utf8');
+  return () => tail.toString('utf8').replaceAll(token.reveal(), String(token));
 }
 
 /** The negative id names the whole group. A group that is gone is what we want. */
-function signalGroup(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (child.pid === undefined) return;
+function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
-    process.kill(-child.pid, signal);
+    process.kill(-pid, signal);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
