@@ -8,6 +8,14 @@ export function environmentName(key: string, schema: z.ZodType): string {
   return `DRYDOCK_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
+/** A setting that holds several texts, separated by commas. */
+export const TextList = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+
 /**
  * Reads a process's settings from environment variables. An empty variable counts as unset.
  * Throws one `ConfigError` that names every bad setting by its environment name; values are never repeated.

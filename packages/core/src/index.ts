@@ -12,7 +12,7 @@ export {
 } from './errors.ts';
 export { nextDelayMs, type RetryPolicy } from './retry.ts';
 export { Secret, SecretList, SecretText } from './secret.ts';
-export { environmentName, readConfig } from './env.ts';
+export { TextList, environmentName, readConfig } from './env.ts';
 export { pinoLog, silentLog, type Log, type LogFacts } from './log.ts';
 export { parseCommand } from './command.ts';
 export { anyGlob, compileGlob, type PathMatcher } from './path-glob.ts';

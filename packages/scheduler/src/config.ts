@@ -1,13 +1,21 @@
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SecretText } from '@drydock/core';
+import { SecretList, SecretText, TextList } from '@drydock/core';
 import { z } from 'zod';
 
 /** Settings of the scheduler process. */
 export const SchedulerConfig = z.object({
   redisUrl: SecretText.describe('Redis that holds the queue, such as redis://localhost:6379'),
-  gatewayUrl: z.url().default('http://127.0.0.1:8081').describe('Where the gateway is'),
-  controlToken: SecretText.describe('Shared with the gateway: proves that we are the scheduler'),
+  gatewayUrl: z
+    .url({ protocol: /^https?$/, error: 'an http or https URL' })
+    .default('http://127.0.0.1:8081')
+    .describe('Where the gateway is'),
+  controlToken: SecretList.describe(
+    'Shared with the gateway: proves that we are the scheduler. Of several, separated by commas, the first is used',
+  ),
+  projects: TextList.prefault('*').describe(
+    'Projects that are reviewed: globs of paths or numeric ids, separated by commas',
+  ),
   policyFile: z.string().optional().describe('YAML file with the review policy; without it the defaults hold'),
   agentEntry: z.string().optional().describe('Path of the agent program, for the local launcher'),
   schedulerOwner: z
@@ -18,7 +26,7 @@ export const SchedulerConfig = z.object({
   leaseTtlMs: z.coerce
     .number()
     .int()
-    .min(1000)
+    .min(5000)
     .default(15_000)
     .describe('How long a task stays with a scheduler that is silent'),
   pollMs: z.coerce.number().int().min(10).default(1000).describe('How often to ask for work when nothing woke us'),
@@ -38,6 +46,7 @@ export const SchedulerConfig = z.object({
     .string()
     .default(() => join(tmpdir(), 'drydock-runs'))
     .describe('Where agents get their folders'),
+  schedulerHost: z.string().default('0.0.0.0').describe('Address to listen on for health and metrics'),
   schedulerPort: z.coerce.number().int().min(0).max(65_535).default(8082).describe('Port of /healthz and /metrics'),
 });
 export type SchedulerConfig = z.infer<typeof SchedulerConfig>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ReviewPolicy, type Member, type MergeRequest, type Trigger } from '@drydock/core';
+import { ReviewPolicy, projectAllowList, type Member, type MergeRequest, type Trigger } from '@drydock/core';
 import fc from 'fast-check';
 import { decideReview, type ReviewFacts } from './decide-review.ts';
 
@@ -41,6 +41,7 @@ function decide(changes: Partial<ReviewFacts> = {}) {
     commander: null,
     mergeRequest: aMergeRequest(),
     policy,
+    isProjectAllowed: () => true,
     ageMs: 0,
     ...changes,
   };
@@ -201,10 +202,46 @@ describe('decideReview', () => {
       'diff-not-prepared',
     ],
     [
-      'a diff that never comes',
+      'a diff that does not come',
       { mergeRequest: aMergeRequest({ diffRefs: null }), ageMs: 3_600_000 },
+      'wait',
+      'diff-not-prepared',
+    ],
+    [
+      'a project that is not on the list, as the forge names it',
+      { isProjectAllowed: projectAllowList(['other/*']), trigger: 'manual' },
       'skip',
-      'diff-never-prepared',
+      'project-not-allowed',
+    ],
+    ['a project on the list by its id', { isProjectAllowed: projectAllowList(['42']) }, 'run', 'first-review'],
+    [
+      'a base that moved, though the event that said so was swallowed by another',
+      { trigger: 'labeled', mergeRequest: aMergeRequest({ reviewed: { ...done, baseSha: olderHead } }) },
+      'run',
+      'base-moved',
+    ],
+    [
+      'a new target whose diff is not made yet',
+      { trigger: 'retargeted', mergeRequest: aMergeRequest({ reviewed: done, diffRefs: null }) },
+      'wait',
+      'diff-not-prepared',
+    ],
+    [
+      'a reviewed head without a diff, whatever woke us',
+      { trigger: 'swept', mergeRequest: aMergeRequest({ reviewed: done, diffRefs: null }) },
+      'skip',
+      'head-already-reviewed',
+    ],
+    [
+      'a command of another bot',
+      {
+        trigger: 'commanded',
+        command,
+        commander: aMember({ role: 'maintainer', isBot: true }),
+        mergeRequest: aMergeRequest({ reviewed: done }),
+      },
+      'skip',
+      'command-not-allowed',
     ],
   ])('decides about %s', (_name, facts, kind, reason) => {
     const decision = decide(facts);
@@ -212,13 +249,69 @@ describe('decideReview', () => {
     expect([decision.kind, decision.reason]).toEqual([kind, reason]);
   });
 
-  it('waits longer the longer the forge needs', () => {
+  it.each<[string, Partial<ReviewFacts>, string, string]>([
+    ['a stranger at a closed one', { mergeRequest: aMergeRequest({ state: 'closed' }) }, 'closed', 'edit'],
+    ['a stranger at a draft', { mergeRequest: aMergeRequest({ isDraft: true }) }, 'draft', 'edit'],
+    [
+      'a stranger at a reviewed head',
+      { mergeRequest: aMergeRequest({ reviewed: done }) },
+      'command-not-allowed',
+      'silent',
+    ],
+    ['a stranger where it is off', { policy: { ...policy, enabled: false } }, 'switched-off', 'silent'],
+    [
+      'a member at a closed one',
+      { commander: aMember(), mergeRequest: aMergeRequest({ state: 'closed' }) },
+      'closed',
+      'create',
+    ],
+    [
+      'a member where it is off',
+      { commander: aMember(), policy: { ...policy, enabled: false } },
+      'switched-off',
+      'create',
+    ],
+    ['a member elsewhere', { commander: aMember(), isProjectAllowed: () => false }, 'project-not-allowed', 'silent'],
+  ])('lets nobody but who may give orders make us write a new note: %s', (_name, facts, reason, announce) => {
+    const decision = decide({ trigger: 'commanded', command, commander: aMember({ role: 'none' }), ...facts });
+
+    expect(decision).toEqual({ kind: 'skip', reason, announce });
+  });
+
+  it.each<[string, Partial<MergeRequest>]>([
+    ['closed', { state: 'closed' }],
+    ['made a draft', { isDraft: true }],
+    ['labeled', { labels: ['drydock:skip'] }],
+  ])(
+    'leaves a finished review standing when its merge request is %s, so that it is not paid for again',
+    (_name, changes) => {
+      expect(decide({ mergeRequest: aMergeRequest({ reviewed: done, ...changes }) })).toMatchObject({
+        kind: 'skip',
+        announce: 'silent',
+      });
+      expect(
+        decide({ mergeRequest: aMergeRequest({ reviewed: { ...done, state: 'reviewing' }, ...changes }) }),
+      ).toMatchObject({
+        kind: 'skip',
+        announce: 'edit',
+      });
+    },
+  );
+
+  it('waits longer the longer the forge needs, and calls it a fault in the end', () => {
     const mergeRequest = aMergeRequest({ diffRefs: null });
     const delays = [0, 1000, 4000, 60_000].map((ageMs) => decide({ mergeRequest, ageMs }));
 
     expect(delays.map((decision) => (decision.kind === 'wait' ? decision.delayMs : null))).toEqual([
       1000, 1000, 4000, 30_000,
     ]);
+    expect(delays.map((decision) => decision.kind === 'wait' && decision.isOverdue)).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(decide({ mergeRequest, ageMs: 1_800_001 })).toMatchObject({ isOverdue: true });
   });
 
   it('never runs on a diff of another head, whoever asks', () => {

@@ -4,6 +4,7 @@
  *
  * | what is true                                            | decision                      |
  * | ------------------------------------------------------- | ----------------------------- |
+ * | its project, as the forge names it, is not on the list  | skip `project-not-allowed`    |
  * | closed, merged, locked                                  | skip `closed`                 |
  * | switched off by policy; no commits                      | skip                          |
  * | a person with the role asked (comment, reviewer, CLI)   | run, whatever follows         |
@@ -15,7 +16,15 @@
  *
  * A run waits while the forge has not prepared the diff of the newest head.
  */
-import { hasRole, type Command, type Member, type MergeRequest, type ReviewPolicy, type Trigger } from '@drydock/core';
+import {
+  hasRole,
+  type Command,
+  type Member,
+  type MergeRequest,
+  type ProjectAllowList,
+  type ReviewPolicy,
+  type Trigger,
+} from '@drydock/core';
 
 /** What the decision is made from. */
 export interface ReviewFacts {
@@ -25,6 +34,7 @@ export interface ReviewFacts {
   readonly commander: Member | null;
   readonly mergeRequest: MergeRequest;
   readonly policy: ReviewPolicy;
+  readonly isProjectAllowed: ProjectAllowList;
   /** How long the task has waited. */
   readonly ageMs: number;
 }
@@ -35,6 +45,7 @@ export type RunReason =
 
 /** Why there is none. */
 export type SkipReason =
+  | 'project-not-allowed'
   | 'closed'
   | 'switched-off'
   | 'no-commits'
@@ -43,26 +54,42 @@ export type SkipReason =
   | 'bot-author'
   | 'fork'
   | 'head-already-reviewed'
-  | 'command-not-allowed'
-  | 'diff-never-prepared';
+  | 'command-not-allowed';
 
-/** `announce`: whether a note that stands already is edited to say so (`edit`), or one is written (`create`). */
+/**
+ * `announce`: whether a note that stands already is edited to say so (`edit`), or one is written (`create`): only for
+ * who may give orders, so that no stranger makes the bot speak. `isOverdue`: so long that it should count as a fault.
+ */
 export type Decision =
   | { readonly kind: 'run'; readonly reason: RunReason }
-  | { readonly kind: 'wait'; readonly reason: 'diff-not-prepared'; readonly delayMs: number }
+  | {
+      readonly kind: 'wait';
+      readonly reason: 'diff-not-prepared';
+      readonly delayMs: number;
+      readonly isOverdue: boolean;
+    }
   | { readonly kind: 'skip'; readonly reason: SkipReason; readonly announce: 'silent' | 'edit' | 'create' };
 
 const longestDiffDelayMs = 30_000;
-const giveUpOnDiffMs = 30 * 60_000;
+const overdueDiffMs = 30 * 60_000;
 
-/** The decision for one merge request. */
+/** The decision for one merge request. A skip is not told where the review of this very head stands already. */
 export function decideReview(facts: ReviewFacts): Decision {
-  const { mergeRequest, policy } = facts;
-  if (mergeRequest.state !== 'opened') return { kind: 'skip', reason: 'closed', announce: 'edit' };
-  if (!policy.enabled) return { kind: 'skip', reason: 'switched-off', announce: 'silent' };
-  if (mergeRequest.headSha === null) return { kind: 'skip', reason: 'no-commits', announce: 'edit' };
+  const decision = decide(facts);
+  return decision.kind === 'skip' && isReviewed(facts.mergeRequest) ? { ...decision, announce: 'silent' } : decision;
+}
 
+function decide(facts: ReviewFacts): Decision {
+  const { mergeRequest, policy } = facts;
+  const { projectId } = mergeRequest.ref;
+  if (!facts.isProjectAllowed(projectId, mergeRequest.projectPath)) {
+    return { kind: 'skip', reason: 'project-not-allowed', announce: 'silent' };
+  }
   const order = orderOf(facts);
+  const announce = order === null ? 'edit' : 'create';
+  if (mergeRequest.state !== 'opened') return { kind: 'skip', reason: 'closed', announce };
+  if (!policy.enabled) return { kind: 'skip', reason: 'switched-off', announce: order === null ? 'silent' : 'create' };
+  if (mergeRequest.headSha === null) return { kind: 'skip', reason: 'no-commits', announce };
   if (order !== null) return runOnceDiffed(facts, order);
 
   const objection = objectionOf(mergeRequest, policy);
@@ -80,7 +107,8 @@ export function decideReview(facts: ReviewFacts): Decision {
 function orderOf({ trigger, command, commander, mergeRequest, policy }: ReviewFacts): RunReason | null {
   if (trigger === 'manual') return 'commanded';
   if (trigger === 'review-requested' && mergeRequest.isReviewRequested) return 'review-requested';
-  if (command === null || commander === null || commander.isSelf) return null;
+  // Two bots that answer each other would never end.
+  if (command === null || commander === null || commander.isSelf || commander.isBot) return null;
   return hasRole(commander.role, policy.commandRole) ? 'commanded' : null;
 }
 
@@ -106,19 +134,28 @@ function reasonToRun({ trigger, mergeRequest }: ReviewFacts): RunReason | null {
   const { reviewed, headSha, diffRefs } = mergeRequest;
   if (reviewed === null) return 'first-review';
   if (reviewed.headSha !== headSha) return 'new-head';
-  if (trigger === 'retargeted' && reviewed.baseSha !== diffRefs?.baseSha) return 'base-moved';
-  return reviewed.state === 'done' || reviewed.state === 'partial' ? null : 'not-finished-before';
+  // Of several events only the last one is told: what became of the base shows in the diff. A diff that is yet to be
+  // made after a change of the target is worth waiting for.
+  if (diffRefs === null ? trigger === 'retargeted' : diffRefs.baseSha !== reviewed.baseSha) return 'base-moved';
+  return isReviewed(mergeRequest) ? null : 'not-finished-before';
+}
+
+/** Whether the review of its very head stands, whole or in part. */
+export function isReviewed({ reviewed, headSha }: MergeRequest): boolean {
+  if (reviewed === null || reviewed.headSha !== headSha) return false;
+  return reviewed.state === 'done' || reviewed.state === 'partial';
 }
 
 /** The forge needs seconds to prepare a new version: ask again after a delay that grows with the wait. */
 function runOnceDiffed({ mergeRequest, ageMs }: ReviewFacts, reason: RunReason): Decision {
   if (mergeRequest.diffRefs?.headSha === mergeRequest.headSha) return { kind: 'run', reason };
-  if (ageMs > giveUpOnDiffMs) return { kind: 'skip', reason: 'diff-never-prepared', announce: 'create' };
-  return { kind: 'wait', reason: 'diff-not-prepared', delayMs: Math.min(longestDiffDelayMs, Math.max(1000, ageMs)) };
+  const delayMs = Math.min(longestDiffDelayMs, Math.max(1000, ageMs));
+  return { kind: 'wait', reason: 'diff-not-prepared', delayMs, isOverdue: ageMs > overdueDiffMs };
 }
 
 /** A skip in words for the summary note and the CLI. */
 export const skipTexts: Readonly<Record<SkipReason, string>> = {
+  'project-not-allowed': 'this project is not one of those that are reviewed',
   closed: 'the merge request is not open',
   'switched-off': 'reviews are switched off by policy',
   'no-commits': 'there are no commits to review',
@@ -128,5 +165,4 @@ export const skipTexts: Readonly<Record<SkipReason, string>> = {
   fork: 'it comes from a fork of someone who is not a member; a member can comment `/drydock review`',
   'head-already-reviewed': 'this head was reviewed already',
   'command-not-allowed': 'the person who asked may not start reviews',
-  'diff-never-prepared': 'the forge did not prepare the diff',
 };

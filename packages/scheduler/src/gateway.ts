@@ -12,8 +12,9 @@ import type {
 } from '@drydock/core';
 
 /**
- * What the scheduler asks of the gateway. Every call may be repeated: it has the effect of one.
- * Throws the error classes of core; `TransientError` (`gateway.unreachable`) when the gateway does not answer.
+ * What the scheduler asks of the gateway. Every call may be repeated: it has the effect of one. Throws the error classes
+ * of core; `TransientError` (`gateway.unreachable`, `gateway.timeout`) when the gateway does not answer; whatever comes,
+ * once the signal is aborted.
  */
 export interface Gateway {
   readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<MergeRequest>;

@@ -1,4 +1,4 @@
-import { StaleError, TransientError, type Clock, type Log } from '@drydock/core';
+import { DrydockError, StaleError, type Clock, type Log } from '@drydock/core';
 import type { HeldLease, Interrupt, TaskQueue } from '@drydock/queue';
 
 /** Why the work on a task was stopped from outside. */
@@ -20,17 +20,30 @@ interface HeartbeatPorts {
   readonly log: Log;
 }
 
+/** A lease that is held for as long as the work lasts. */
+export interface Heartbeat {
+  /** Whether the lease is still ours beyond doubt. */
+  isHeld(): boolean;
+  /**
+   * To be asked before every write: throws the reason to stop, if there is one. A process that was frozen finds here
+   * that its lease may have run out meanwhile, before anything else of it wakes.
+   */
+  check(): void;
+  /** Ends the extending. Rejects with the bug that ended it before, if there was one. */
+  end(): Promise<void>;
+}
+
 /**
- * Holds a lease for as long as the work lasts: extends it three times per lifetime and at every wake-up, and aborts
- * `stop` when the task was interrupted, or when the lease is lost or may be lost. A store that does not answer counts
- * as loss once the lease could have run out by our own monotonic clock: a frozen process must not write when it wakes.
+ * Extends a lease three times per lifetime and at every wake-up, until its end: what was stopped still needs it to be
+ * put back. Aborts `stop` when the task was interrupted, or when the lease is lost or may be lost. A store that does not
+ * answer counts as loss once the lease could have run out by our own monotonic clock.
  */
 export function startHeartbeat(
   { queue, clock, log }: HeartbeatPorts,
   held: HeldLease,
   ttlMs: number,
   stop: AbortController,
-): { end(): Promise<void> } {
+): Heartbeat {
   const over = new AbortController();
   let wake = new AbortController();
   let heldUntilMs = clock.monotonicMs() + ttlMs;
@@ -38,31 +51,43 @@ export function startHeartbeat(
     wake.abort();
   });
 
+  const isHeld = () => clock.monotonicMs() < heldUntilMs;
+  function stopIfLost(): void {
+    if (!isHeld()) stop.abort(new StopSignal('lease-lost'));
+  }
+
   async function beat(): Promise<void> {
     const askedAtMs = clock.monotonicMs();
     try {
       const answer = await queue.extend(held, ttlMs);
-      if (answer.kind === 'lost') stop.abort(new StopSignal('lease-lost'));
-      else if (answer.interrupt !== null) stop.abort(new StopSignal(answer.interrupt));
-      heldUntilMs = askedAtMs + ttlMs;
+      heldUntilMs = answer.kind === 'lost' ? -Infinity : askedAtMs + ttlMs;
+      if (answer.kind === 'held' && answer.interrupt !== null) stop.abort(new StopSignal(answer.interrupt));
     } catch (err) {
-      if (!(err instanceof TransientError)) throw err;
-      log.warn({ taskId: held.taskId, lease: held.lease, err }, 'lease not extended');
-      if (clock.monotonicMs() >= heldUntilMs) stop.abort(new StopSignal('lease-lost'));
+      if (!(err instanceof DrydockError)) throw err;
+      log.warn({ code: err.code, err }, 'lease not extended');
     }
+    stopIfLost();
   }
 
-  const isOver = () => over.signal.aborted || stop.signal.aborted;
+  const isEnded = () => over.signal.aborted;
   async function loop(): Promise<void> {
-    while (!isOver()) {
-      await clock.sleep(ttlMs / 3, AbortSignal.any([over.signal, stop.signal, wake.signal]));
+    while (!isEnded() && isHeld()) {
+      await clock.sleep(ttlMs / 3, AbortSignal.any([over.signal, wake.signal]));
       wake = new AbortController();
-      if (!isOver()) await beat();
+      if (!isEnded()) await beat();
     }
   }
 
   const running = loop();
+  running.catch((error: unknown) => {
+    stop.abort(error);
+  });
   return {
+    isHeld,
+    check() {
+      stopIfLost();
+      stop.signal.throwIfAborted();
+    },
     async end() {
       over.abort();
       unsubscribe();

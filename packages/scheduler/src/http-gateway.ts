@@ -1,5 +1,7 @@
 import {
   BlockedError,
+  ConfigError,
+  DrydockError,
   Member,
   MergeRequest,
   Publication,
@@ -35,11 +37,15 @@ interface Call {
 
 const maxAnswerBytes = 16 * 1024 * 1024;
 
-/** The gateway over HTTP. It never retries: the queue does. */
+/** The gateway over HTTP. It never retries: the queue does. Throws `ConfigError` for a token that no header can carry. */
 export class HttpGateway implements Gateway {
   readonly #settings: HttpGatewaySettings;
 
   constructor(settings: HttpGatewaySettings) {
+    // An error about a bad header would repeat it, and with it the token.
+    if (!/^[\x21-\x7e]+$/.test(settings.controlToken.reveal())) {
+      throw new ConfigError('Wrong settings:\n  DRYDOCK_CONTROL_TOKEN: must be printable ASCII without spaces');
+    }
     this.#settings = settings;
   }
 
@@ -97,9 +103,8 @@ export class HttpGateway implements Gateway {
 
   async #ask<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     const { status, text } = await this.#send(call, signal);
-    if (status === 204) return schema.parse(null);
     const answer = parseJson(text);
-    if (status === 200) {
+    if (status === 200 || status === 204) {
       const parsed = schema.safeParse(answer);
       if (parsed.success) return parsed.data;
       throw new TransientError('gateway.bad_answer', 'the gateway gave an answer of another shape', {
@@ -113,7 +118,11 @@ export class HttpGateway implements Gateway {
       );
     const error = WireError.safeParse(answer);
     if (error.success) throw fromWireError(error.data);
-    throw new TransientError('gateway.bad_answer', `the gateway answered ${String(status)}`);
+    const isAway = status === 502 || status === 503 || status === 504; // said by what stands before it
+    throw new TransientError(
+      isAway ? 'gateway.unreachable' : 'gateway.bad_answer',
+      `the gateway answered ${String(status)}`,
+    );
   }
 
   async #send(call: Call, signal: AbortSignal): Promise<{ status: number; text: string }> {
@@ -125,7 +134,7 @@ export class HttpGateway implements Gateway {
         method: call.method,
         headers,
         body: call.body === undefined ? null : JSON.stringify(call.body),
-        redirect: 'error',
+        redirect: 'manual', // the token must not go elsewhere
         signal: AbortSignal.any([signal, limit]),
       });
       return { status: response.status, text: await readCapped(response) };
@@ -135,7 +144,7 @@ export class HttpGateway implements Gateway {
         throw new TransientError('gateway.timeout', `the gateway did not answer within ${String(call.timeoutMs)} ms`, {
           cause,
         });
-      if (cause instanceof TransientError) throw cause;
+      if (cause instanceof DrydockError) throw cause;
       throw new TransientError('gateway.unreachable', `the gateway at ${this.#settings.url} cannot be reached`, {
         cause,
       });

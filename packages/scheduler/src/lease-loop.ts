@@ -1,4 +1,4 @@
-import { TransientError } from '@drydock/core';
+import { DrydockError, TransientError } from '@drydock/core';
 import { runTask, type TaskPorts, type TaskTimes } from './run-task.ts';
 
 /** How the loop leases. */
@@ -13,7 +13,7 @@ export interface LeaseLoopSettings extends TaskTimes {
 
 /**
  * Leases tasks and drives each to its end, until `shutdown` is aborted; then everything in hand is put back.
- * Rejects on a bug in a task: the process should end, and the leases run out.
+ * Rejects with a bug, once all other tasks are put back: the process should end.
  */
 export async function runLeaseLoop(
   ports: TaskPorts,
@@ -51,8 +51,9 @@ export async function runLeaseLoop(
       });
       return true;
     } catch (err) {
-      if (!(err instanceof TransientError)) throw err;
-      log.warn({ code: err.code, err }, 'no lease: the queue does not answer');
+      if (!(err instanceof DrydockError)) throw err;
+      if (err instanceof TransientError) log.warn({ code: err.code, err }, 'no lease: the queue does not answer');
+      else log.error({ code: err.code, err }, 'no lease: a person must look at the queue');
       return false;
     }
   }
@@ -63,6 +64,8 @@ export async function runLeaseLoop(
       await clock.sleep(settings.pollMs, AbortSignal.any([ended, wake.signal]));
       wake = new AbortController();
     }
+  } catch (error) {
+    failed.abort(error);
   } finally {
     unsubscribe();
     await Promise.all(inHand);

@@ -1,80 +1,100 @@
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { ConfigError, ReviewPolicy, pinoLog, readConfig, systemClock } from '@drydock/core';
+import { access, readFile } from 'node:fs/promises';
+import {
+  ConfigError,
+  DrydockError,
+  ReviewPolicy,
+  pinoLog,
+  projectAllowList,
+  readConfig,
+  systemClock,
+} from '@drydock/core';
 import { parsePolicy } from '@drydock/policy';
 import { connectRedisTaskQueue } from '@drydock/queue';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { SchedulerConfig } from './config.ts';
 import { HttpGateway } from './http-gateway.ts';
+import { compileAgent } from './launchers/compile-agent.ts';
 import { LocalLauncher } from './launchers/local-launcher.ts';
 import { createSchedulerMetrics } from './metrics.ts';
+import { startHealth } from './start-health.ts';
 import { startScheduler } from './start-scheduler.ts';
 
-const exitBadConfig = 78; // EX_CONFIG of sysexits.h
+/** As in sysexits.h. */
+const exitCodes = { unavailable: 69, badConfig: 78 };
+const gatewayTimes = { timeoutMs: 30_000, longTimeoutMs: 300_000 };
 
 async function main(): Promise<void> {
   const config = readConfig(SchedulerConfig, process.env);
-  if (config.agentEntry === undefined)
-    throw new ConfigError(
-      'Wrong settings:\n  DRYDOCK_AGENT_ENTRY (not set): the local launcher needs the path of the agent program',
-    );
+  const command = [process.execPath, await readableAgent(config.agentEntry)] as const;
+  const policy = await readPolicy(config.policyFile);
+  const [controlToken] = config.controlToken;
+  if (controlToken === undefined) throw new ConfigError('Wrong settings:\n  DRYDOCK_CONTROL_TOKEN: holds no token');
+  const gateway = new HttpGateway({ url: config.gatewayUrl, controlToken, ...gatewayTimes });
   const log = pinoLog(pino({ base: { component: 'scheduler' } }));
-  const policy =
-    config.policyFile === undefined
-      ? ReviewPolicy.parse({})
-      : parsePolicy(await readFile(config.policyFile, 'utf8'), config.policyFile);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const queue = await connectRedisTaskQueue({ url: config.redisUrl, log });
+  const health = await startHealth(registry, { host: config.schedulerHost, port: config.schedulerPort });
+  const compiled = compileAgent({ command, parentDir: config.workRoot }, log);
   const launcher = new LocalLauncher(
     {
-      command: [process.execPath, config.agentEntry],
+      command,
+      compiled,
       gatewayUrl: config.gatewayUrl,
       workRoot: config.workRoot,
       path: process.env['PATH'] ?? '/usr/bin:/bin',
       graceMs: config.agentGraceMs,
     },
     systemClock,
-  );
-  const gateway = new HttpGateway({
-    url: config.gatewayUrl,
-    controlToken: config.controlToken,
-    timeoutMs: 30_000,
-    longTimeoutMs: 300_000,
-  });
-  const ports = {
-    queue,
-    gateway,
-    launcher,
-    clock: systemClock,
     log,
-    metrics: createSchedulerMetrics(registry),
-    policy,
+  );
+  const scheduler = startScheduler(
+    {
+      queue,
+      gateway,
+      launcher,
+      clock: systemClock,
+      log,
+      metrics: createSchedulerMetrics(registry),
+      policy,
+      isProjectAllowed: projectAllowList(config.projects),
+    },
+    { ...config, owner: config.schedulerOwner },
+  );
+  log.info({ port: health.port, count: config.maxRunning }, 'scheduler started');
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'scheduler stops');
+    void scheduler.stop();
   };
-  const scheduler = startScheduler(ports, { ...config, owner: config.schedulerOwner });
+  process.on('SIGTERM', stop); // a supervisor may say it twice
+  process.once('SIGINT', stop); // asked twice by a person, it ends at once
 
-  const health = createServer((request, response) => {
-    if (request.url === '/metrics') {
-      void registry
-        .metrics()
-        .then((text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text));
-      return;
-    }
-    response.writeHead(request.url === '/healthz' ? 200 : 404).end();
-  }).listen(config.schedulerPort);
-  const stop = () => {
-    health.close();
-    void scheduler.stop().then(() => queue.close());
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  log.info({ port: config.schedulerPort, count: config.maxRunning }, 'scheduler started');
   await scheduler.ended;
+  await Promise.all([health.stop(), compiled[Symbol.asyncDispose](), queue.close()]);
+}
+
+async function readableAgent(entry: string | undefined): Promise<string> {
+  const setting = 'Wrong settings:\n  DRYDOCK_AGENT_ENTRY';
+  if (entry === undefined) {
+    throw new ConfigError(`${setting} (not set): the local launcher needs the path of the agent program`);
+  }
+  await access(entry).catch((cause: unknown) => {
+    throw new ConfigError(`${setting}: there is no program that can be read`, { cause });
+  });
+  return entry;
+}
+
+async function readPolicy(file: string | undefined): Promise<ReviewPolicy> {
+  if (file === undefined) return ReviewPolicy.parse({});
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError('Wrong settings:\n  DRYDOCK_POLICY_FILE: there is no file that can be read', { cause });
+  });
+  return parsePolicy(text, file);
 }
 
 main().catch((error: unknown) => {
-  if (!(error instanceof ConfigError)) throw error;
+  if (!(error instanceof DrydockError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = exitBadConfig;
+  process.exit(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.unavailable);
 });

@@ -1,292 +1,74 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  BlockedError,
-  ReviewPolicy,
-  StaleError,
-  TransientError,
-  noUsage,
-  runIdOf,
-  silentLog,
-  type Member,
-  type MergeRequest,
-  type Publication,
-  type ReviewResult,
-  type ReviewState,
-  type RunGrant,
-  type RunRequest,
-  type RunView,
-  type StateRequest,
-  type TaskRequest,
-} from '@drydock/core';
-import { MemoryTaskQueue } from '@drydock/queue';
+import { BlockedError, StaleError, TransientError, projectAllowList, runIdOf } from '@drydock/core';
 import { ManualClock } from '@drydock/testkit';
-import { Registry } from 'prom-client';
-import type { Gateway } from './gateway.ts';
-import type { AgentExit, AgentLaunch, Launcher } from './launchers/launcher.ts';
-import { createSchedulerMetrics } from './metrics.ts';
-import { startScheduler, type RunningScheduler } from './start-scheduler.ts';
+import { exitedWell } from './testing/hand-launcher.ts';
+import { SchedulerStage } from './testing/scheduler-stage.ts';
+import { aResult, sha, subject, taskId, type WorldGateway } from './testing/world-gateway.ts';
 
-const taskId = 'review:gitlab:42:7';
-const sha = (letter: string) => letter.repeat(40);
-const subject = { forge: 'gitlab', projectId: '42', iid: 7 };
-const noDebounce = { deliveryKeys: [], debounceMs: 0, maxDebounceMs: 0 };
-const done: AgentExit = { kind: 'exited', code: 0, signal: null, lastWords: '' };
-
-function anEvent(changes: Partial<TaskRequest> = {}): TaskRequest {
-  return {
-    v: 1,
-    kind: 'review',
-    subject,
-    projectPath: 'shop/orders',
-    trigger: 'pushed',
-    headSha: sha('a'),
-    occurredAtMs: null,
-    command: null,
-    ...changes,
-  };
-}
-
-/** A gateway with one merge request, and a world that tests look at. */
-class WorldGateway implements Gateway {
-  headSha = sha('a');
-  reviewed: MergeRequest['reviewed'] = null;
-  changes: Partial<MergeRequest> = {};
-  member: Member = { v: 1, role: 'developer', isSelf: false, isBot: false };
-  grant: ((request: RunRequest) => RunGrant) | null = null;
-  /** Errors to be thrown, next first, by the name of the call. */
-  readonly faults = new Map<string, Error[]>();
-  readonly runs = new Map<string, RunView>();
-  readonly states: ReviewState[] = [];
-  readonly published: string[] = [];
-  readonly revoked: string[] = [];
-
-  #fault(name: string): void {
-    const error = this.faults.get(name)?.shift();
-    if (error !== undefined) throw error;
-  }
-
-  async readMergeRequest(): Promise<MergeRequest> {
-    this.#fault('readMergeRequest');
-    return {
-      v: 1,
-      ref: subject,
-      projectPath: 'shop/orders',
-      webUrl: 'https://gitlab.example',
-      title: '',
-      description: '',
-      state: 'opened',
-      isDraft: false,
-      labels: [],
-      isReviewRequested: false,
-      author: { id: '3', username: 'ada', isBot: false },
-      authorRole: null,
-      sourceBranch: 'x',
-      targetBranch: 'main',
-      isFromFork: false,
-      headSha: this.headSha,
-      diffRefs: { baseSha: sha('c'), startSha: sha('c'), headSha: this.headSha },
-      reviewed: this.reviewed,
-      ...this.changes,
-    };
-  }
-
-  readMember(): Promise<Member> {
-    return Promise.resolve(this.member);
-  }
-
-  async writeState(_ref: unknown, request: StateRequest): Promise<{ v: 1; kind: 'written' }> {
-    this.#fault('writeState');
-    this.states.push(request.state);
-    return { v: 1, kind: 'written' };
-  }
-
-  async startRun(request: RunRequest): Promise<RunGrant> {
-    this.#fault('startRun');
-    const granted = this.grant?.(request);
-    if (granted !== undefined) return granted;
-    const runId = runIdOf(request.taskId, request.launch);
-    const { launch } = request;
-    this.runs.set(runId, {
-      v: 1,
-      runId,
-      taskId,
-      launch,
-      isRevoked: false,
-      isPublished: false,
-      result: null,
-      usage: { calls: 0, tokens: noUsage, costUsd: 0 },
-    });
-    return { kind: 'granted', runId, token: 't'.repeat(43), deadlineSeconds: 600 };
-  }
-
-  readRun(runId: string): Promise<RunView | null> {
-    return Promise.resolve(this.runs.get(runId) ?? null);
-  }
-
-  revokeRun(runId: string): Promise<void> {
-    this.revoked.push(runId);
-    return Promise.resolve();
-  }
-
-  async publishRun(runId: string): Promise<Publication> {
-    this.#fault('publishRun');
-    const run = this.runs.get(runId);
-    if (run?.result?.kind !== 'review') throw new TransientError('run.no_result', 'none');
-    this.runs.set(runId, { ...run, isPublished: true });
-    this.published.push(run.result.headSha);
-    this.reviewed = { headSha: run.result.headSha, baseSha: sha('c'), state: 'done' };
-    return {
-      v: 1,
-      headSha: run.result.headSha,
-      state: 'done',
-      verdict: 'clean',
-      comments: [],
-      resolved: 0,
-      heldBack: {},
-      usage: run.usage,
-      summaryUrl: null,
-    };
-  }
-
-  submit(runId: string, result: RunView['result']): void {
-    const run = this.runs.get(runId);
-    if (run !== undefined) this.runs.set(runId, { ...run, result });
-  }
-}
-
-const aResult = (headSha: string): ReviewResult => ({
-  kind: 'review',
-  headSha,
-  partial: null,
-  summary: '',
-  findings: [],
-  changedFiles: 1,
-  notRead: [],
-  turns: 1,
-  stagesMs: {},
-});
-
-/** Agents that tests end by hand. */
-class HandLauncher implements Launcher {
-  readonly agents: { readonly launch: AgentLaunch; end: (exit: AgentExit) => void }[] = [];
-  running = 0;
-  mostAtOnce = 0;
-
-  run(launch: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
-    this.running += 1;
-    this.mostAtOnce = Math.max(this.mostAtOnce, this.running);
-    return new Promise((resolve) => {
-      const end = (exit: AgentExit) => {
-        this.running -= 1;
-        resolve(exit);
-      };
-      signal.addEventListener('abort', () => {
-        end({ kind: 'aborted' });
-      });
-      this.agents.push({ launch, end });
-    });
-  }
-}
+const never = new AbortController().signal;
 
 describe('scheduler', () => {
-  let clock: ManualClock;
-  let queue: MemoryTaskQueue;
+  let stage: SchedulerStage;
   let gateway: WorldGateway;
-  let launcher: HandLauncher;
-  let scheduler: RunningScheduler;
-
-  function start(maxRunning = 1): RunningScheduler {
-    return startScheduler(
-      {
-        queue,
-        gateway,
-        launcher,
-        clock,
-        log: silentLog,
-        metrics: createSchedulerMetrics(new Registry()),
-        policy: ReviewPolicy.parse({}),
-      },
-      { owner: 'test', maxRunning, leaseTtlMs: 15_000, pollMs: 1000, blockedDelayMs: 60_000 },
-    );
-  }
 
   beforeEach(() => {
-    clock = new ManualClock();
-    queue = new MemoryTaskQueue({ clock, random: () => 0.5 });
-    gateway = new WorldGateway();
-    launcher = new HandLauncher();
-    scheduler = start();
+    stage = new SchedulerStage(new ManualClock());
+    gateway = stage.gateway;
+    stage.start();
   });
   afterEach(async () => {
-    await scheduler.stop();
+    await stage.stop();
   });
 
-  /** The agent that was launched last hands in a review and ends. */
-  async function finishReview(): Promise<void> {
-    const agent = launcher.agents.at(-1);
-    if (agent === undefined) throw new Error('no agent was launched');
-    gateway.submit(agent.launch.runId, aResult(gateway.headSha));
-    agent.end(done);
-    await clock.advance(0);
-  }
-
   it('takes a merge request from the queue to a published review', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'running', launch: 1 });
-    await finishReview();
+    await stage.event();
+    expect(await stage.task()).toMatchObject({ state: 'running', launch: 1 });
+    await stage.finishReview();
 
     expect(gateway.published).toEqual([sha('a')]);
     expect(gateway.states).toEqual([{ kind: 'reviewing', headSha: sha('a'), attempt: 1 }]);
     expect(gateway.revoked).toEqual([runIdOf(taskId, 1)]);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done', outcome: { kind: 'done' }, launch: 1, failures: 0 });
+    expect(await stage.task()).toMatchObject({ state: 'done', outcome: { kind: 'done' }, launch: 1, failures: 0 });
   });
 
   it('reviews nothing twice: a second event for a reviewed head is skipped, with the reason kept', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    await finishReview();
-    await queue.enqueue(anEvent({ trigger: 'labeled' }), noDebounce);
-    await clock.advance(0);
+    await stage.event();
+    await stage.finishReview();
+    await stage.event({ trigger: 'labeled' });
 
-    expect(launcher.agents).toHaveLength(1);
-    expect(await queue.get(taskId)).toMatchObject({ outcome: { kind: 'skipped', why: 'head-already-reviewed' } });
+    expect(stage.launcher.agents).toHaveLength(1);
+    expect(await stage.task()).toMatchObject({ outcome: { kind: 'skipped', why: 'head-already-reviewed' } });
   });
 
   it('stops the run when a newer head is pushed, and reviews that one', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
+    await stage.event();
     gateway.headSha = sha('b');
-    await queue.enqueue(anEvent({ headSha: sha('b') }), noDebounce);
-    await clock.advance(0);
+    await stage.event({ headSha: sha('b') });
 
     expect(gateway.revoked).toEqual([runIdOf(taskId, 1)]);
-    expect(launcher.running).toBe(1);
-    await finishReview();
+    expect(stage.launcher.running).toBe(1);
+    await stage.finishReview();
     expect(gateway.published).toEqual([sha('b')]);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done', launch: 2, failures: 0 });
+    expect(await stage.task()).toMatchObject({ state: 'done', launch: 2, failures: 0 });
   });
 
   it('stops the run when the merge request is closed', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
+    await stage.event();
     gateway.changes = { state: 'closed' };
-    await queue.enqueue(anEvent({ trigger: 'closed' }), noDebounce);
-    await clock.advance(0);
+    await stage.event({ trigger: 'closed' });
 
-    expect(launcher.running).toBe(0);
+    expect(stage.launcher.running).toBe(0);
     expect(gateway.published).toEqual([]);
     expect(gateway.states.at(-1)).toMatchObject({ kind: 'skipped' });
-    expect(await queue.get(taskId)).toMatchObject({ outcome: { kind: 'skipped', why: 'closed' } });
+    expect(await stage.task()).toMatchObject({ outcome: { kind: 'skipped', why: 'closed' } });
   });
 
   it('tries again after a crash, and says so on the merge request until it gives up', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
+    await stage.event();
     for (let attempt = 1; attempt <= 3; attempt += 1) {
-      await clock.advance(600_000);
-      expect(launcher.agents).toHaveLength(attempt);
-      launcher.agents.at(-1)?.end({ kind: 'exited', code: 1, signal: null, lastWords: 'boom' });
-      await clock.advance(0);
+      await stage.clock.advance(600_000);
+      expect(stage.launcher.agents).toHaveLength(attempt);
+      await stage.endAgent({ kind: 'exited', code: 1, signal: null, lastWords: 'boom' });
     }
 
     expect(gateway.states.filter((state) => state.kind === 'failed').map((state) => state.willRetry)).toEqual([
@@ -294,16 +76,14 @@ describe('scheduler', () => {
       true,
       false,
     ]);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'dead', launch: 3, lastError: { code: 'run.crashed' } });
+    expect(await stage.task()).toMatchObject({ state: 'dead', launch: 3, lastError: { code: 'run.crashed' } });
   });
 
   it('does not try again what ran out of time', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    launcher.agents.at(-1)?.end({ kind: 'timed-out' });
-    await clock.advance(0);
+    await stage.event();
+    await stage.endAgent({ kind: 'timed-out' });
 
-    expect(await queue.get(taskId)).toMatchObject({ state: 'dead', lastError: { code: 'run.timed_out' } });
+    expect(await stage.task()).toMatchObject({ state: 'dead', lastError: { code: 'run.timed_out' } });
     expect(gateway.states.at(-1)).toMatchObject({ kind: 'failed', willRetry: false });
   });
 
@@ -312,35 +92,32 @@ describe('scheduler', () => {
       new TransientError('forge.unavailable', '500'),
       new TransientError('forge.timeout', 'hung'),
     ]);
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    await finishReview();
-    await clock.advance(1_800_000);
+    await stage.event();
+    await stage.finishReview();
+    await stage.clock.advance(1_800_000);
 
-    expect(launcher.agents).toHaveLength(1);
+    expect(stage.launcher.agents).toHaveLength(1);
     expect(gateway.published).toEqual([sha('a')]);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done', launch: 1 });
+    expect(await stage.task()).toMatchObject({ state: 'done', launch: 1 });
   });
 
   it('publishes nothing of a head that moved while the agent worked, and looks again at what is there now', async () => {
     gateway.faults.set('publishRun', [new StaleError('merge_request.head_moved', 'a newer head')]);
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    await finishReview();
+    await stage.event();
+    await stage.finishReview();
     expect(gateway.published).toEqual([]);
 
     gateway.headSha = sha('b');
-    await clock.advance(2000);
-    await finishReview();
+    await stage.clock.advance(2000);
+    await stage.finishReview();
 
     expect(gateway.published).toEqual([sha('b')]);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done', launch: 2, failures: 0 });
+    expect(await stage.task()).toMatchObject({ state: 'done', launch: 2, failures: 0 });
   });
 
   it('shows that a run had no budget left', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    const agent = launcher.agents.at(-1);
+    await stage.event();
+    const agent = stage.launcher.agents.at(-1);
     const spent = {
       kind: 'failed',
       class: 'terminal',
@@ -349,132 +126,174 @@ describe('scheduler', () => {
       retryAfterMs: null,
     } as const;
     gateway.submit(agent?.launch.runId ?? '', spent);
-    agent?.end(done);
-    await clock.advance(0);
+    await stage.endAgent(exitedWell);
 
     expect(gateway.states.at(-1)).toEqual({ kind: 'over-budget', headSha: sha('a'), why: 'spent' });
-    expect(await queue.get(taskId)).toMatchObject({ outcome: { kind: 'skipped', why: 'over-budget' } });
+    expect(await stage.task()).toMatchObject({ outcome: { kind: 'skipped', why: 'over-budget' } });
   });
 
   it('keeps a task whose forge refuses our credential, and counts nothing', async () => {
     gateway.faults.set('readMergeRequest', [new BlockedError('forge.unauthorized', 'token refused')]);
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'waiting', failures: 0 });
+    await stage.event();
+    expect(await stage.task()).toMatchObject({ state: 'waiting', failures: 0 });
 
-    await clock.advance(60_000);
-    await finishReview();
+    await stage.clock.advance(60_000);
+    await stage.finishReview();
 
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done', failures: 0 });
+    expect(await stage.task()).toMatchObject({ state: 'done', failures: 0 });
   });
 
   it('waits for the diff of the newest head', async () => {
     gateway.changes = { diffRefs: null };
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(10_000);
-    expect(launcher.agents).toHaveLength(0);
+    await stage.event();
+    await stage.clock.advance(10_000);
+    expect(stage.launcher.agents).toHaveLength(0);
 
     gateway.changes = {};
-    await clock.advance(30_000);
+    await stage.clock.advance(30_000);
 
-    expect(launcher.agents).toHaveLength(1);
+    expect(stage.launcher.agents).toHaveLength(1);
   });
 
   it('shows a spent budget and a repository that wants no review', async () => {
     gateway.grant = () => ({ kind: 'over-budget', why: 'the day’s budget of $50 is spent' });
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
+    await stage.event();
     expect(gateway.states).toMatchObject([{ kind: 'over-budget' }]);
 
     gateway.grant = () => ({ kind: 'skip', why: 'switched-off-by-repository', detail: '.drydock.yaml says so' });
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
+    await stage.event();
 
-    expect(await queue.get(taskId)).toMatchObject({ outcome: { kind: 'skipped', why: 'switched-off-by-repository' } });
-    expect(launcher.agents).toHaveLength(0);
+    expect(await stage.task()).toMatchObject({ outcome: { kind: 'skipped', why: 'switched-off-by-repository' } });
+    expect(stage.launcher.agents).toHaveLength(0);
   });
 
   it('lets a summary note that cannot be written keep no review from ending', async () => {
     gateway.faults.set('writeState', [new TransientError('forge.unavailable', '500')]);
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    await finishReview();
+    await stage.event();
+    await stage.finishReview();
 
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done' });
+    expect(await stage.task()).toMatchObject({ state: 'done' });
   });
 
-  it('works strictly one after another with a concurrency of 1, and side by side with more', async () => {
-    await scheduler.stop();
-    for (const [maxRunning, expected] of [
-      [1, 1],
-      [3, 3],
-    ] as const) {
-      launcher = new HandLauncher();
-      queue = new MemoryTaskQueue({ clock });
-      gateway = new WorldGateway();
-      gateway.changes = { reviewed: null };
-      scheduler = start(maxRunning);
-      for (const iid of [1, 2, 3]) await queue.enqueue(anEvent({ subject: { ...subject, iid } }), noDebounce);
-      await clock.advance(0);
-      for (let ended = 0; ended < 3; ended += 1) {
-        const agent = launcher.agents[ended];
-        if (agent !== undefined) gateway.submit(agent.launch.runId, aResult(gateway.headSha));
-        agent?.end(done);
-        await clock.advance(0);
-      }
-
-      expect([launcher.agents.length, launcher.mostAtOnce]).toEqual([3, expected]);
-      await scheduler.stop();
+  it.each([
+    [1, 1],
+    [3, 3],
+  ])('works on %d at once and no more', async (maxRunning, expected) => {
+    await stage.stop();
+    const { queue, launcher } = (stage = new SchedulerStage(new ManualClock()));
+    stage.gateway.changes = { reviewed: null };
+    stage.start({ maxRunning });
+    for (const iid of [1, 2, 3, 4, 5]) await stage.event({ subject: { ...subject, iid } });
+    for (let ended = 0; ended < 5; ended += 1) {
+      const agent = launcher.agents[ended];
+      stage.gateway.submit(agent?.launch.runId ?? '', aResult(sha('a')));
+      agent?.end(exitedWell);
+      await stage.clock.advance(0);
     }
-    scheduler = start();
+
+    expect([launcher.agents.length, launcher.mostAtOnce]).toEqual([5, expected]);
+    expect(await queue.stats()).toMatchObject({ waiting: 0, running: 0, processedToday: 5 });
   });
 
   it('puts its tasks back when it is stopped, and another scheduler goes on', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    await scheduler.stop();
-    expect(launcher.running).toBe(0);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'waiting', failures: 0 });
+    await stage.event();
+    await stage.stop();
+    expect(stage.launcher.running).toBe(0);
+    expect(await stage.task()).toMatchObject({ state: 'waiting', failures: 0 });
 
-    scheduler = start();
-    await clock.advance(0);
-    await finishReview();
+    stage.start();
+    await stage.clock.advance(0);
+    await stage.finishReview();
 
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done', launch: 2 });
+    expect(await stage.task()).toMatchObject({ state: 'done', launch: 2 });
   });
 
   it('publishes what a scheduler left behind that died after its agent had ended', async () => {
-    await scheduler.stop();
-    await queue.enqueue(anEvent(), noDebounce);
-    const dead = await queue.lease({ owner: 'dead', ttlMs: 15_000, maxRunning: 1 });
+    await stage.stop();
+    await stage.event();
+    const dead = await stage.queue.lease({ owner: 'dead', ttlMs: 15_000, maxRunning: 1 });
     if (dead === null) throw new Error('nothing to lease');
-    await queue.beginLaunch(dead, sha('a'));
-    await gateway.startRun({
-      v: 1,
-      taskId,
-      launch: 1,
-      subject,
-      diffRefs: { baseSha: sha('c'), startSha: sha('c'), headSha: sha('a') },
-      trigger: 'pushed',
-    });
+    await stage.queue.beginLaunch(dead, sha('a'));
+    const diffRefs = { baseSha: sha('c'), startSha: sha('c'), headSha: sha('a') };
+    await gateway.startRun({ v: 1, taskId, launch: 1, subject, diffRefs, trigger: 'pushed' }, never);
     gateway.submit(runIdOf(taskId, 1), aResult(sha('a')));
 
-    scheduler = start();
-    await clock.advance(20_000);
+    stage.start();
+    await stage.clock.advance(20_000);
 
-    expect(launcher.agents).toHaveLength(0);
+    expect(stage.launcher.agents).toHaveLength(0);
     expect(gateway.published).toEqual([sha('a')]);
-    expect(await queue.get(taskId)).toMatchObject({ state: 'done', launch: 1, lease: 2 });
+    expect(await stage.task()).toMatchObject({ state: 'done', launch: 1, lease: 2 });
   });
 
-  it('stops writing once its lease may have run out', async () => {
-    await queue.enqueue(anEvent(), noDebounce);
-    await clock.advance(0);
-    queue.extend = () => Promise.reject(new TransientError('queue.unreachable', 'down'));
-    await clock.advance(16_000);
+  it('leaves a project alone that is not on the list, whatever path its webhook told', async () => {
+    await stage.stop();
+    gateway.changes = { projectPath: 'secret/plans' };
+    stage.start({}, { isProjectAllowed: projectAllowList(['shop/*']) });
+    await stage.event({ projectPath: 'shop/orders' });
 
-    expect(gateway.revoked).toEqual([runIdOf(taskId, 1)]); // and the task, free again, was taken anew
-    expect(gateway.published).toEqual([]);
-    expect(launcher.agents.map(({ launch }) => launch.runId)).toEqual([runIdOf(taskId, 1), runIdOf(taskId, 2)]);
+    expect(gateway.writes).toEqual([]);
+    expect(await stage.task()).toMatchObject({ outcome: { kind: 'skipped', why: 'project-not-allowed' } });
+  });
+
+  it('answers a member who asked at a closed merge request, and no stranger', async () => {
+    const command = { verb: 'review', noteId: '11', userId: '3' } as const;
+    gateway.changes = { state: 'closed' };
+    gateway.member = { v: 1, role: 'none', isSelf: false, isBot: false };
+    await stage.event({ trigger: 'commanded', command });
+    expect(gateway.states).toEqual([]);
+
+    gateway.member = { v: 1, role: 'developer', isSelf: false, isBot: false };
+    await stage.event({ trigger: 'commanded', command });
+
+    expect(gateway.states).toMatchObject([{ kind: 'skipped', why: 'the merge request is not open' }]);
+  });
+
+  it('revokes the token as soon as the agent has ended, before it publishes', async () => {
+    await stage.event();
+    gateway.interludes.set('publishRun', async () => {
+      expect(gateway.revoked).toEqual([runIdOf(taskId, 1)]);
+    });
+    await stage.finishReview();
+
+    expect(await stage.task()).toMatchObject({ state: 'done' });
+  });
+
+  it('ends an agent that goes on after it handed in its result, and publishes that', async () => {
+    await stage.event();
+    gateway.submit(runIdOf(taskId, 1), aResult(sha('a')));
+    await stage.clock.advance(20_000);
+
+    expect(stage.launcher.running).toBe(0);
+    expect(gateway.published).toEqual([sha('a')]);
+    expect(await stage.task()).toMatchObject({ state: 'done', failures: 0 });
+  });
+
+  it('gives an agent that has handed in its result time to end by itself', async () => {
+    await stage.event();
+    gateway.submit(runIdOf(taskId, 1), aResult(sha('a')));
+    await stage.clock.advance(8000);
+    expect(stage.launcher.running).toBe(1);
+    await stage.endAgent(exitedWell);
+
+    expect(stage.logged.map(({ message }) => message)).not.toContain('agent ended that went on');
+  });
+
+  it('ends an agent whose run was revoked in the gateway', async () => {
+    await stage.event();
+    await gateway.revokeRun(runIdOf(taskId, 1), never);
+    await stage.clock.advance(20_000);
+
+    expect(await stage.task()).toMatchObject({ state: 'waiting', failures: 1, lastError: { code: 'run.cancelled' } });
+  });
+
+  it('tells in the log what an agent said last that left no result', async () => {
+    await stage.event();
+    await stage.endAgent({ kind: 'exited', code: 78, signal: null, lastWords: 'DRYDOCK_WORK_DIR: not set' });
+
+    expect(stage.logged.find(({ message }) => message === 'agent left no result')?.facts).toMatchObject({
+      lastWords: 'DRYDOCK_WORK_DIR: not set',
+    });
+    expect(await stage.task()).toMatchObject({ state: 'dead', lastError: { code: 'config.invalid' } });
   });
 });

@@ -1,13 +1,5 @@
-import { ForgeId, SecretList, SecretText } from '@drydock/core';
+import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
 import { z } from 'zod';
-
-/** A comma-separated list. */
-const List = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
-);
 
 /** Settings of the webhook server. */
 export const ServerConfig = z.object({
@@ -24,7 +16,7 @@ export const ServerConfig = z.object({
   webhookSecrets: SecretList.describe(
     'Active webhook secrets, separated by commas: whsec_… signs, anything else is a token',
   ),
-  projects: List.prefault('*').describe(
+  projects: TextList.prefault('*').describe(
     'Projects whose events are taken: globs of paths or numeric ids, separated by commas',
   ),
   debounceMs: z.coerce

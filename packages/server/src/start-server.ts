@@ -26,7 +26,7 @@ export const serverTimes = {
   /** How often the limits are looked at. */
   check: 1000,
   /** While stopping: for what was sent to us before its sender could know. */
-  lastCall: 250,
+  lastCall: 100,
   /** While stopping: for what is in hand. */
   grace: 10_000,
 };

@@ -122,6 +122,7 @@ export async function startStandalone(
       log: log.child({ component: 'scheduler' }),
       metrics: createSchedulerMetrics(registry),
       policy: settings.policy,
+      isProjectAllowed: projectAllowList(settings.projects),
     },
     { ...times, owner: 'standalone', maxRunning: settings.maxRunning },
   );

@@ -1,0 +1,133 @@
+/**
+ * What a fault means for the task that met it, by the table of failure classes:
+ *
+ *   infra      the gateway, the store, the forge or the model does not answer or asks to wait: counts nothing
+ *   transient  may work the next time, and counts: an agent that crashed or ended without a result, an odd answer
+ *   terminal   never will: refused, out of time, a wrong setting
+ *
+ * What the agent says about itself is a claim. It chooses among these, but cannot make itself cost nothing for ever.
+ */
+import {
+  BlockedError,
+  StaleError,
+  TransientError,
+  type DrydockError,
+  type FailedResult,
+  type RunView,
+  type TaskOutcome,
+} from '@drydock/core';
+import type { TaskFailure } from '@drydock/queue';
+import type { AgentExit } from './launchers/launcher.ts';
+
+/** How the work on a task ended, as it is written to the queue. */
+export type Ending =
+  | { readonly kind: 'complete'; readonly outcome: TaskOutcome }
+  | { readonly kind: 'fail'; readonly failure: TaskFailure }
+  /** Nothing goes on until a person acts. */
+  | { readonly kind: 'blocked'; readonly code: string; readonly message: string }
+  | { readonly kind: 'release'; readonly delayMs: number; readonly why: string }
+  | { readonly kind: 'abandon' };
+
+const infraCodes: ReadonlySet<string> = new Set([
+  'gateway.unreachable',
+  'gateway.timeout',
+  'queue.unreachable',
+  'queue.full',
+  'forge.unreachable',
+  'forge.timeout',
+  'forge.rate_limited',
+  'forge.unavailable',
+  'forge.not_ready',
+  'git.unreachable',
+  'model.unreachable',
+  'model.timeout',
+  'model.rate_limited',
+  'model.overloaded',
+  'model.unavailable',
+  'model.stream_broken',
+]);
+
+const lookAgainMs = 1000;
+
+/** Exit codes of agents, as in sysexits.h. */
+const exitCodes = { tempFail: 75, badConfig: 78 };
+
+/** What an error of ours means for the task. */
+export function endingOfError(error: DrydockError): Ending {
+  const { code, message } = error;
+  if (error instanceof StaleError) return endingOfStale(error);
+  if (error instanceof BlockedError) return { kind: 'blocked', code, message };
+  if (error instanceof TransientError) {
+    const { retryAfterMs } = error;
+    return { kind: 'fail', failure: { class: classOfTransient(code), code, message, retryAfterMs } };
+  }
+  return { kind: 'fail', failure: { class: 'terminal', code, message, retryAfterMs: null } };
+}
+
+function endingOfStale({ code, message }: StaleError): Ending {
+  if (code === 'queue.lease_lost' || code === 'run.launch_superseded') return { kind: 'abandon' };
+  // What has changed is looked at again rather than given up: the event that tells of it may never come.
+  const hasChanged = code.startsWith('merge_request.') || code === 'run.unknown';
+  if (hasChanged) return { kind: 'release', delayMs: lookAgainMs, why: code };
+  return { kind: 'complete', outcome: { kind: 'cancelled', why: message } };
+}
+
+/** What a run that brought no review means for the task. `failures`: how many counted before. */
+export function endingOfRun(exit: AgentExit, run: RunView | null, failures: number): Ending {
+  const told = run?.result;
+  if (told?.kind === 'failed') return endingOfClaim(told, run?.usage.calls ?? 0);
+  const fail = (cls: TaskFailure['class'], code: string, message: string): Ending => ({
+    kind: 'fail',
+    failure: { class: cls, code, message, retryAfterMs: null },
+  });
+  switch (exit.kind) {
+    case 'timed-out':
+      return fail('terminal', 'run.timed_out', 'the agent did not finish in time');
+    case 'exited':
+      if (exit.code === exitCodes.badConfig)
+        return fail('terminal', 'config.invalid', 'the agent is not set up rightly');
+      if (exit.code === exitCodes.tempFail)
+        return fail('infra', 'gateway.unreachable', 'the agent could not hand in its result');
+      // Once more, in case something came between; an agent that does so again will do so always.
+      if (exit.code === 0)
+        return fail(failures > 0 ? 'terminal' : 'transient', 'run.incomplete', 'the agent ended without a result');
+      return fail('transient', 'run.crashed', 'the agent ended unexpectedly');
+    case 'aborted':
+      return fail('transient', 'run.cancelled', 'the agent was ended from outside');
+  }
+}
+
+/**
+ * A refused credential shows at the first call. Who spent something and says so afterwards is tried again as after a
+ * crash: believed, it would be free to spend the same again and again.
+ */
+function endingOfClaim(told: FailedResult, calls: number): Ending {
+  const code = /^[a-z_]{1,30}\.[a-z_]{1,40}$/.test(told.code) ? told.code : 'run.crashed';
+  const { message, retryAfterMs } = told;
+  if (told.class === 'terminal')
+    return { kind: 'fail', failure: { class: 'terminal', code, message, retryAfterMs: null } };
+  if (told.class === 'blocked' && calls === 0) return { kind: 'blocked', code: blockedCode(code), message };
+  const cls = told.class === 'transient' && code.startsWith('model.') ? classOfTransient(code) : 'transient';
+  return { kind: 'fail', failure: { class: cls, code, message, retryAfterMs } };
+}
+
+/** It becomes the label of a metric. */
+function blockedCode(code: string): string {
+  return code === 'model.billing' ? code : 'model.unauthorized';
+}
+
+function classOfTransient(code: string): TaskFailure['class'] {
+  return infraCodes.has(code) ? 'infra' : 'transient';
+}
+
+const longestRestMs = 5 * 60_000;
+const shortestRestMs = 5000;
+
+/**
+ * How long a task rests whose fault cannot even be told on its merge request, because what would tell it is away. Grows
+ * with the age of the task, so an outage is not hammered, however long; `random` gives 0 to below 1.
+ */
+export function restMs(ageMs: number, retryAfterMs: number | null, random: () => number): number {
+  const grownMs = Math.min(longestRestMs, Math.max(shortestRestMs, ageMs / 2));
+  return Math.round(Math.max(retryAfterMs ?? 0, grownMs * (0.5 + random() / 2)));
+}
