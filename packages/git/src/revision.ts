@@ -13,7 +13,7 @@ export function checkRevision(text: string): string {
 }
 
 /** Whether a ref is named in full, by git's rules for names. */
-export function isFullRef(text: string): boolean {
+function isFullRef(text: string): boolean {
   if (!fullRef.test(text) || text.includes('..') || text.includes('@{') || text.length > 1000) return false;
   return text.split('/').every((part) => !part.endsWith('.lock') && !part.endsWith('.'));
 }

@@ -1,11 +1,3 @@
-export {
-  decideReview,
-  skipTexts,
-  type Decision,
-  type ReviewFacts,
-  type RunReason,
-  type SkipReason,
-} from './decide-review.ts';
 export type { Gateway } from './gateway.ts';
 export { HttpGateway, type HttpGatewaySettings } from './http-gateway.ts';
 export type { AgentExit, AgentLaunch, Launcher } from './launchers/launcher.ts';

@@ -9,7 +9,7 @@ export type { FakeClaudeModel } from './fakes/claude/claude-models.ts';
 export { inOrder, reply, toolUse } from './fakes/claude/claude-reply.ts';
 export type { ClaudeReply, ClaudeReplyBlock, ClaudeScript, ClaudeScriptPlace } from './fakes/claude/claude-reply.ts';
 export { blocksOf } from './fakes/claude/claude-request.ts';
-export type { ClaudeContentBlock, ClaudeMessage, ClaudeRequest, ClaudeTool } from './fakes/claude/claude-request.ts';
+export type { ClaudeContentBlock, ClaudeMessage, ClaudeRequest } from './fakes/claude/claude-request.ts';
 export type { ClaudeUsage } from './fakes/claude/claude-usage.ts';
 export { scriptedReviewer } from './fakes/claude/reviewer/scripted-reviewer.ts';
 export { startFakeClaude, startInstantClaude } from './fakes/claude/start-fake-claude.ts';

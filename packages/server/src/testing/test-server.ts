@@ -11,7 +11,7 @@ import { serverTimes, startServer, type RunningServer } from '../start-server.ts
 /** The head of the hooks that are built here. */
 export const head = 'a'.repeat(40);
 /** The plain token that the test server takes. */
-export const plainToken = 'plain-token';
+const plainToken = 'plain-token';
 /** What a forge sends with that token. */
 export const tokenHeaders = { 'content-type': 'application/json', 'x-gitlab-token': plainToken };
 

@@ -74,9 +74,6 @@ const Tool = z.strictObject({
   input_examples: z.array(z.record(z.string(), z.unknown())).optional(),
   ...cacheable,
 });
-/** A tool the client offers. */
-export type ClaudeTool = z.infer<typeof Tool>;
-
 const ToolChoice = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('auto'), disable_parallel_tool_use: z.boolean().optional() }),
   z.strictObject({ type: z.literal('any'), disable_parallel_tool_use: z.boolean().optional() }),
