@@ -46,7 +46,9 @@ describe('drydock', () => {
     });
 
     expect(code).toBe(exitCodes.config);
-    expect(stderr).toMatch(/DRYDOCK_GITLAB_URL[^]*DRYDOCK_WEBHOOK_SECRETS/);
+    expect(stderr).toMatch(
+      /DRYDOCK_WEBHOOK_SECRETS \(not set\): Active webhook secrets[^]*DRYDOCK_GITLAB_URL: an http or https URL/,
+    );
     expect(stderr).not.toContain('canary');
   });
 });

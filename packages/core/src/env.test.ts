@@ -5,7 +5,7 @@ import { ConfigError } from './errors.ts';
 import { SecretList, SecretText } from './secret.ts';
 
 const Config = z.object({
-  redisUrl: SecretText,
+  redisUrl: SecretText.describe('Where Redis is'),
   webhookSecrets: SecretList,
   maxRunning: z.coerce.number().int().min(1).default(2),
   apiKey: SecretText.optional().meta({ env: 'ANTHROPIC_API_KEY' }),
@@ -30,7 +30,9 @@ describe('readConfig', () => {
     const read = () => readConfig(Config, { DRYDOCK_WEBHOOK_SECRETS: ' , ', DRYDOCK_MAX_RUNNING: 'canary' });
 
     expect(read).toThrow(ConfigError);
-    expect(read).toThrow(/DRYDOCK_REDIS_URL \(not set\)[^]*DRYDOCK_WEBHOOK_SECRETS[^]*DRYDOCK_MAX_RUNNING/);
+    expect(read).toThrow(
+      /DRYDOCK_REDIS_URL \(not set\): Where Redis is[^]*DRYDOCK_WEBHOOK_SECRETS[^]*DRYDOCK_MAX_RUNNING/,
+    );
     expect(read).not.toThrow(/canary/);
   });
 });

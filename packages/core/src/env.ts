@@ -36,8 +36,10 @@ export function readConfig<Shape extends z.ZodRawShape>(
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0] ?? '');
-    const missing = key in input ? '' : ' (not set)';
-    return `  ${names.get(key) ?? 'settings'}${missing}: ${issue.message}`;
+    const name = names.get(key) ?? 'settings';
+    if (key in input) return `  ${name}: ${issue.message}`;
+    const field = schema.shape[key] as z.ZodType | undefined;
+    return `  ${name} (not set): ${field?.description ?? issue.message}`;
   });
   throw new ConfigError(`Wrong settings:\n${lines.join('\n')}`);
 }
