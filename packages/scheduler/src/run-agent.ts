@@ -14,7 +14,7 @@ const lookEveryMs = 5000;
 /** How long an agent may go on once its result is in. */
 const lingerMs = 10_000;
 /** Limit of telling the gateway that a token is no longer good. */
-const revokeLimitMs = 10_000;
+const revokeLimitMs = 5000;
 
 /**
  * Runs an agent to its end. Its token ends with it, and at once when the work is no longer wanted: before the agent has

@@ -26,16 +26,17 @@ import {
   type RunGrant,
   type RunView,
   type Sha,
-  type TaskOutcome,
 } from '@drydock/core';
-import type { LeasedTask, TaskFailure, TaskQueue } from '@drydock/queue';
+import type { LeasedTask, TaskQueue } from '@drydock/queue';
 import { decideReview, isReviewed, skipTexts, type Decision } from './decide-review.ts';
 import type { Gateway } from './gateway.ts';
 import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { AgentExit, Launcher } from './launchers/launcher.ts';
 import type { SchedulerMetrics } from './metrics.ts';
+import { recordEnding } from './record-ending.ts';
 import { runAgent } from './run-agent.ts';
-import { endingOfError, endingOfRun, restMs, type Ending } from './task-ending.ts';
+import { endingOfError, endingOfRun, stoppedEnding, type Ending } from './task-ending.ts';
+import { TaskNote } from './task-note.ts';
 
 /** What driving a task needs. */
 export interface TaskPorts {
@@ -59,9 +60,6 @@ export interface TaskTimes {
   readonly blockedDelayMs: number;
 }
 
-/** Limit of telling a state on the merge request: a forge that hangs must not keep a task from ending. */
-const showLimitMs = 20_000;
-
 /** Works on a task until it ended, was put back, or belongs to somebody else. Rejects only with a bug. */
 export async function runTask(
   ports: TaskPorts,
@@ -84,9 +82,10 @@ export async function runTask(
   const heartbeat = startHeartbeat({ ...ports, log }, task, times.leaseTtlMs, stop);
   const startedAtMs = ports.clock.monotonicMs();
   try {
-    const driver = new TaskDriver({ ...ports, log }, times, task, { heartbeat, signal: stop.signal });
-    const ending = await driver.drive();
-    await driver.write(ending);
+    const { signal } = stop;
+    const note = new TaskNote({ ...ports, log, heartbeat, signal }, task.subject);
+    const ending = await new TaskDriver({ ...ports, log }, task, { heartbeat, signal, note }).drive();
+    await recordEnding({ ...ports, log, note, random: ports.random ?? Math.random }, times, task, ending);
     ports.metrics.taskEnded(
       ending.kind === 'complete' ? ending.outcome.kind : ending.kind,
       ports.clock.monotonicMs() - startedAtMs,
@@ -97,41 +96,31 @@ export async function runTask(
   }
 }
 
-/** What is known at this point of the way. */
-interface Known {
-  /** The launch that this driver began or adopted; 0: none yet. */
-  launch: number;
-  /** Null: not known yet, or there is none. */
-  headSha: Sha | null;
-  /** The review of this head stands on the merge request. */
-  isReviewed: boolean;
-  /** Somebody who may ask waits for an answer: a note is written where there is none. */
-  isAsked: boolean;
-  /** The task is being ended: that it is no longer wanted changes nothing any more. */
-  isEnding: boolean;
+interface HeldTask {
+  readonly heartbeat: Heartbeat;
+  /** Aborted when the work is to stop. */
+  readonly signal: AbortSignal;
+  readonly note: TaskNote;
 }
 
 class TaskDriver {
   readonly #ports: TaskPorts;
-  readonly #times: TaskTimes;
   readonly #task: LeasedTask;
   readonly #heartbeat: Heartbeat;
   readonly #signal: AbortSignal;
-  readonly #known: Known = { launch: 0, headSha: null, isReviewed: false, isAsked: false, isEnding: false };
+  readonly #note: TaskNote;
+  /** The launch that this driver began or adopted; 0: none yet. */
+  #launch = 0;
 
-  constructor(
-    ports: TaskPorts,
-    times: TaskTimes,
-    task: LeasedTask,
-    lease: { readonly heartbeat: Heartbeat; readonly signal: AbortSignal },
-  ) {
+  constructor(ports: TaskPorts, task: LeasedTask, lease: HeldTask) {
     this.#ports = ports;
-    this.#times = times;
     this.#task = task;
     this.#heartbeat = lease.heartbeat;
     this.#signal = lease.signal;
+    this.#note = lease.note;
   }
 
+  /** Works on the task; answers with what is to be recorded. Rejects only with a bug. */
   async drive(): Promise<Ending> {
     try {
       return await this.#steps();
@@ -146,8 +135,7 @@ class TaskDriver {
     const { gateway, queue, metrics, log } = this.#ports;
     this.#heartbeat.check();
     const mergeRequest = await gateway.readMergeRequest(this.#task.subject, this.#signal);
-    this.#known.headSha = mergeRequest.headSha;
-    this.#known.isReviewed = isReviewed(mergeRequest);
+    this.#note.about(mergeRequest, isReviewed(mergeRequest));
 
     const unpublished = await this.#unpublishedRun(mergeRequest);
     if (unpublished !== null) return await this.#publish(unpublished);
@@ -162,13 +150,13 @@ class TaskDriver {
     if (decision.kind === 'wait') return waitEnding(decision);
     if (decision.kind === 'skip') return await this.#skip(mergeRequest, decision);
 
-    this.#known.isAsked = decision.reason === 'commanded' || decision.reason === 'review-requested';
+    if (decision.reason === 'commanded' || decision.reason === 'review-requested') this.#note.askedFor();
     const { diffRefs } = mergeRequest;
     if (diffRefs === null) throw new TransientError('forge.not_ready', 'the forge has not prepared the diff');
     this.#heartbeat.check();
     const begun = await queue.beginLaunch(this.#task, diffRefs.headSha);
     if (begun.kind === 'lost') return { kind: 'abandon' };
-    this.#known.launch = begun.launch;
+    this.#launch = begun.launch;
     return await this.#review(diffRefs);
   }
 
@@ -198,7 +186,7 @@ class TaskDriver {
     if (launch === 0 || mergeRequest.state !== 'opened') return null;
     const run = await this.#ports.gateway.readRun(runIdOf(taskId, launch), this.#signal);
     if (run?.result?.kind !== 'review' || run.isPublished || run.result.headSha !== mergeRequest.headSha) return null;
-    this.#known.launch = launch;
+    this.#launch = launch;
     this.#ports.metrics.adopted();
     return run;
   }
@@ -206,7 +194,7 @@ class TaskDriver {
   async #skip(mergeRequest: MergeRequest, decision: Extract<Decision, { kind: 'skip' }>): Promise<Ending> {
     if (decision.announce !== 'silent') {
       const state: ReviewState = { kind: 'skipped', headSha: mergeRequest.headSha, why: skipTexts[decision.reason] };
-      await this.#show(state, decision.announce === 'create');
+      await this.#note.show(state, decision.announce === 'create');
     }
     return { kind: 'complete', outcome: { kind: 'skipped', why: decision.reason } };
   }
@@ -217,14 +205,17 @@ class TaskDriver {
     const { headSha } = diffRefs;
     this.#heartbeat.check();
     const grant = await gateway.startRun(
-      { v: 1, taskId, launch: this.#known.launch, subject, diffRefs, trigger },
+      { v: 1, taskId, launch: this.#launch, subject, diffRefs, trigger },
       this.#signal,
     );
     switch (grant.kind) {
       case 'skip':
         this.#ports.log.info({ decision: 'skip', reason: grant.why }, 'decided');
         this.#ports.metrics.decided('skip', grant.why);
-        await this.#show({ kind: 'skipped', headSha, why: grant.detail }, grant.why !== 'switched-off-by-repository');
+        await this.#note.show(
+          { kind: 'skipped', headSha, why: grant.detail },
+          grant.why !== 'switched-off-by-repository',
+        );
         return { kind: 'complete', outcome: { kind: 'skipped', why: grant.why } };
       case 'over-budget':
         return await this.#overBudget(headSha, grant.why);
@@ -239,12 +230,12 @@ class TaskDriver {
     const { log, metrics } = this.#ports;
     const { runId, deadlineSeconds } = grant;
     const token = new Secret(grant.token);
-    await this.#show({ kind: 'reviewing', headSha, attempt: this.#known.launch }, true);
-    log.info({ runId, launch: this.#known.launch, headSha }, 'agent launched');
+    await this.#note.show({ kind: 'reviewing', headSha, attempt: this.#launch }, true);
+    log.info({ runId, launch: this.#launch, headSha }, 'agent launched');
     metrics.launched(this.#ageMs());
     const exit = await runAgent(this.#ports, { runId, token, deadlineSeconds }, this.#signal);
     const how = exit.kind === 'exited' ? { exitCode: exit.code, signal: exit.signal } : {};
-    log.info({ runId, launch: this.#known.launch, outcome: exit.kind, ...how }, 'agent ended');
+    log.info({ runId, launch: this.#launch, outcome: exit.kind, ...how }, 'agent ended');
     return exit;
   }
 
@@ -266,7 +257,7 @@ class TaskDriver {
 
   async #overBudget(headSha: Sha, why: string): Promise<Ending> {
     this.#ports.metrics.decided('skip', 'over-budget');
-    await this.#show({ kind: 'over-budget', headSha, why }, true);
+    await this.#note.show({ kind: 'over-budget', headSha, why }, true);
     return { kind: 'complete', outcome: { kind: 'skipped', why: 'over-budget' } };
   }
 
@@ -290,13 +281,13 @@ class TaskDriver {
   }
 
   #stopEnding(): Ending {
-    const stopped: unknown = this.#signal.reason;
-    if (!(stopped instanceof StopSignal)) throw stopped; // a bug in the heartbeat
-    switch (stopped.reason) {
+    const why: unknown = this.#signal.reason;
+    if (!(why instanceof StopSignal)) throw why; // a bug in the heartbeat
+    switch (why.reason) {
       case 'lease-lost':
         return { kind: 'abandon' };
       case 'shutdown':
-        return { kind: 'release', delayMs: 0, why: 'scheduler-stopped' };
+        return stoppedEnding;
       case 'superseded':
         this.#ports.metrics.superseded();
         return { kind: 'complete', outcome: { kind: 'superseded', why: 'a newer head was pushed' } };
@@ -305,103 +296,7 @@ class TaskDriver {
       case 'cancelled':
         return { kind: 'complete', outcome: { kind: 'cancelled', why: 'cancelled by a person' } };
       default:
-        return unreachable(stopped.reason);
-    }
-  }
-
-  /** Writes the end to the queue, and tells it where it should be seen. */
-  async write(ending: Ending): Promise<void> {
-    this.#known.isEnding = true;
-    switch (ending.kind) {
-      case 'abandon':
-        this.#ports.log.warn({}, 'task left to its new owner');
-        return;
-      case 'complete':
-        return this.#complete(ending.outcome);
-      case 'release':
-        return this.#release(ending.delayMs, ending.why);
-      case 'blocked':
-        this.#ports.log.error({ code: ending.code, reason: ending.message }, 'blocked until a person acts');
-        this.#ports.metrics.blocked(ending.code);
-        await this.#showFailure(ending.message, true);
-        return this.#release(this.#times.blockedDelayMs, ending.code);
-      case 'fail':
-        return this.#fail(ending.failure);
-      default:
-        unreachable(ending);
-    }
-  }
-
-  async #complete(outcome: TaskOutcome): Promise<void> {
-    const written = await this.#untilAnswered(() => this.#ports.queue.complete(this.#task, outcome));
-    this.#ports.log.info(
-      { outcome: outcome.kind, ...('why' in outcome ? { reason: outcome.why } : {}), state: written.kind },
-      'task ended',
-    );
-  }
-
-  async #release(delayMs: number, why: string): Promise<void> {
-    const released = await this.#untilAnswered(() => this.#ports.queue.release(this.#task, { delayMs, why }));
-    this.#ports.log.info({ reason: why, delayMs, state: released.kind }, 'task put back');
-  }
-
-  /**
-   * A task must not die unseen. What nobody counts is only put back while it cannot be told either: gateway or forge are
-   * away, for all tasks alike. What is final is told first, for after the end nobody would come back to tell it.
-   */
-  async #fail(failure: TaskFailure): Promise<void> {
-    const { log, random = Math.random } = this.#ports;
-    const isTold =
-      failure.class === 'transient' || (await this.#showFailure(failure.message, failure.class === 'infra'));
-    if (failure.class === 'infra' && !isTold) {
-      log.warn({ code: failure.code, reason: failure.message }, 'nothing answers');
-      return this.#release(restMs(this.#ageMs(), failure.retryAfterMs, random), failure.code);
-    }
-    const failed = await this.#untilAnswered(() => this.#ports.queue.fail(this.#task, failure));
-    const facts = { code: failure.code, reason: failure.message, launch: this.#known.launch, state: failed.kind };
-    log.warn(failed.kind === 'retrying' ? { ...facts, delayMs: failed.delayMs } : facts, 'task failed');
-    if (failed.kind === 'retrying' && failure.class === 'transient') await this.#showFailure(failure.message, true);
-    if (failed.kind === 'dead' && failure.class !== 'terminal') await this.#showFailure(failure.message, false);
-  }
-
-  /** False: it could not be told, or would hide a review that stands. */
-  async #showFailure(why: string, willRetry: boolean): Promise<boolean> {
-    const { headSha, isAsked } = this.#known;
-    if (headSha === null || (this.#known.isReviewed && !isAsked)) return false;
-    return this.#show({ kind: 'failed', headSha, why: why.slice(0, 1000), willRetry }, !willRetry || isAsked);
-  }
-
-  /** Writes the summary note. A forge that does not answer must not keep the task from ending: false then. */
-  async #show(state: ReviewState, createNote: boolean): Promise<boolean> {
-    const { isEnding } = this.#known;
-    const limit = AbortSignal.timeout(showLimitMs);
-    const signal = isEnding ? limit : AbortSignal.any([this.#signal, limit]);
-    try {
-      if (!isEnding) this.#heartbeat.check();
-      else if (!this.#heartbeat.isHeld()) return false;
-      await this.#ports.gateway.writeState(this.#task.subject, { v: 1, state, createNote }, signal);
-      return true;
-    } catch (err) {
-      if (!isEnding) this.#signal.throwIfAborted();
-      if (!(err instanceof DrydockError) && !limit.aborted) throw err;
-      this.#ports.log.warn({ state: state.kind, err }, 'summary note not written');
-      return false;
-    }
-  }
-
-  /** The end of a task is worth some patience: a store that restarts would else cost a whole new attempt. */
-  async #untilAnswered<T>(write: () => Promise<T>): Promise<T | { readonly kind: 'lost' }> {
-    const { clock, log } = this.#ports;
-    const giveUpAtMs = clock.monotonicMs() + this.#times.leaseTtlMs;
-    for (;;) {
-      try {
-        return await write();
-      } catch (err) {
-        if (!(err instanceof DrydockError)) throw err;
-        log.warn({ code: err.code, err }, 'end of the task not written');
-        if (!(err instanceof TransientError) || clock.monotonicMs() >= giveUpAtMs) return { kind: 'lost' };
-        await clock.sleep(1000, AbortSignal.timeout(this.#times.leaseTtlMs));
-      }
+        return unreachable(why.reason);
     }
   }
 }

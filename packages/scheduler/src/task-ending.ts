@@ -52,6 +52,9 @@ const lookAgainMs = 1000;
 /** Exit codes of agents, as in sysexits.h. */
 const exitCodes = { tempFail: 75, badConfig: 78 };
 
+/** The process stops: whoever is there next goes on. */
+export const stoppedEnding: Ending = { kind: 'release', delayMs: 0, why: 'scheduler-stopped' };
+
 /** What an error of ours means for the task. */
 export function endingOfError(error: DrydockError): Ending {
   const { code, message } = error;

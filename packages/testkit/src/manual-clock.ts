@@ -63,7 +63,7 @@ export class ManualClock implements Clock {
       due.wake();
       await settle();
     }
-    this.#nowMs = endMs;
+    this.#nowMs = Math.max(this.#nowMs, endMs); // somebody may have jumped meanwhile
     await settle();
   }
 }

@@ -1,0 +1,110 @@
+import { DrydockError, TransientError, unreachable, type Clock, type Log } from '@drydock/core';
+import type { LeasedTask, TaskFailure, TaskQueue } from '@drydock/queue';
+import type { SchedulerMetrics } from './metrics.ts';
+import { restMs, stoppedEnding, type Ending } from './task-ending.ts';
+import type { TaskNote } from './task-note.ts';
+
+/** What recording needs. */
+export interface EndingPorts {
+  readonly queue: TaskQueue;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: SchedulerMetrics;
+  readonly note: TaskNote;
+  readonly random: () => number;
+}
+
+/** Milliseconds. */
+interface EndingTimes {
+  readonly leaseTtlMs: number;
+  readonly blockedDelayMs: number;
+}
+
+/** Writes the end of the work on a task to the queue, and tells it on the merge request where it should be seen. */
+export async function recordEnding(
+  ports: EndingPorts,
+  times: EndingTimes,
+  task: LeasedTask,
+  ending: Ending,
+): Promise<void> {
+  const { queue, log, metrics, note } = ports;
+  note.ending();
+  switch (ending.kind) {
+    case 'abandon':
+      log.warn({}, 'task left to its new owner');
+      return;
+    case 'complete': {
+      const { outcome } = ending;
+      const written = await untilAnswered(ports, times.leaseTtlMs, () => queue.complete(task, outcome));
+      const why = 'why' in outcome ? { reason: outcome.why } : {};
+      log.info({ outcome: outcome.kind, ...why, state: written.kind }, 'task ended');
+      return;
+    }
+    case 'release': {
+      // Whoever stops has no time, and needs none: the lease runs out by itself.
+      const patienceMs = ending === stoppedEnding ? 0 : times.leaseTtlMs;
+      return release(ports, patienceMs, task, ending);
+    }
+    case 'blocked':
+      log.error({ code: ending.code, reason: ending.message }, 'blocked until a person acts');
+      metrics.blocked(ending.code);
+      await note.showFailure(ending.message, true);
+      return release(ports, times.leaseTtlMs, task, { delayMs: times.blockedDelayMs, why: ending.code });
+    case 'fail':
+      return fail(ports, times.leaseTtlMs, task, ending.failure);
+    default:
+      unreachable(ending);
+  }
+}
+
+async function release(
+  ports: EndingPorts,
+  patienceMs: number,
+  task: LeasedTask,
+  { delayMs, why }: { readonly delayMs: number; readonly why: string },
+): Promise<void> {
+  const released = await untilAnswered(ports, patienceMs, () => ports.queue.release(task, { delayMs, why }));
+  ports.log.info({ reason: why, delayMs, state: released.kind }, 'task put back');
+}
+
+/**
+ * A task must not die unseen. What nobody counts is only put back while it cannot be told either: gateway or forge are
+ * away, for all tasks alike. What is final is told first, for after the end nobody would come back to tell it.
+ */
+async function fail(ports: EndingPorts, patienceMs: number, task: LeasedTask, failure: TaskFailure): Promise<void> {
+  const { queue, log, clock, note, random } = ports;
+  const { message, code } = failure;
+  const isTold = failure.class === 'transient' || (await note.showFailure(message, failure.class === 'infra'));
+  if (failure.class === 'infra' && !isTold) {
+    log.warn({ code, reason: message }, 'nothing answers');
+    const ageMs = Math.max(0, clock.nowMs() - task.queuedAtMs);
+    return release(ports, patienceMs, task, { delayMs: restMs(ageMs, failure.retryAfterMs, random), why: code });
+  }
+  const failed = await untilAnswered(ports, patienceMs, () => queue.fail(task, failure));
+  const facts = { code, reason: message, state: failed.kind };
+  log.warn(failed.kind === 'retrying' ? { ...facts, delayMs: failed.delayMs } : facts, 'task failed');
+  if (failed.kind === 'retrying' && failure.class === 'transient') await note.showFailure(message, true);
+  if (failed.kind === 'dead' && failure.class !== 'terminal') await note.showFailure(message, false);
+}
+
+const againMs = 1000;
+
+/** The end of a task is worth some patience: a store that restarts would else cost a whole new attempt. */
+async function untilAnswered<T>(
+  { clock, log }: EndingPorts,
+  patienceMs: number,
+  write: () => Promise<T>,
+): Promise<T | { readonly kind: 'lost' }> {
+  const giveUpAtMs = clock.monotonicMs() + patienceMs;
+  const never = new AbortController().signal;
+  for (;;) {
+    try {
+      return await write();
+    } catch (err) {
+      if (!(err instanceof DrydockError)) throw err;
+      log.warn({ code: err.code, err }, 'end of the task not written');
+      if (!(err instanceof TransientError) || clock.monotonicMs() >= giveUpAtMs) return { kind: 'lost' };
+      await clock.sleep(againMs, never);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  DrydockError,
+  type Log,
+  type MergeRequest,
+  type MergeRequestRef,
+  type ReviewState,
+  type Sha,
+} from '@drydock/core';
+import type { Gateway } from './gateway.ts';
+import type { Heartbeat } from './heartbeat.ts';
+
+interface NotePorts {
+  readonly gateway: Gateway;
+  readonly log: Log;
+  readonly heartbeat: Heartbeat;
+  /** Aborted when the work on the task is to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** Limit of telling a state: a forge that hangs must not keep a task from ending. */
+const limitMs = 20_000;
+
+/** The summary note on the merge request of a task, as far as the scheduler writes it. */
+export class TaskNote {
+  readonly #ports: NotePorts;
+  readonly #subject: MergeRequestRef;
+  /** Null: not known yet, or there is none. */
+  #headSha: Sha | null = null;
+  #isHeadReviewed = false;
+  #isAsked = false;
+  #isEnding = false;
+
+  constructor(ports: NotePorts, subject: MergeRequestRef) {
+    this.#ports = ports;
+    this.#subject = subject;
+  }
+
+  /** What the note is about. `isReviewed`: the review of this very head stands in it. */
+  about({ headSha }: MergeRequest, isReviewed: boolean): void {
+    this.#headSha = headSha;
+    this.#isHeadReviewed = isReviewed;
+  }
+
+  /** Somebody who may ask waits for an answer: a failure is told even where there is no note. */
+  askedFor(): void {
+    this.#isAsked = true;
+  }
+
+  /** The task is being ended: that it is no longer wanted changes nothing any more, but a lost lease does. */
+  ending(): void {
+    this.#isEnding = true;
+  }
+
+  /** False: it could not be told, or would hide a review that stands. */
+  async showFailure(why: string, willRetry: boolean): Promise<boolean> {
+    if (this.#headSha === null || (this.#isHeadReviewed && !this.#isAsked)) return false;
+    const state = { kind: 'failed', headSha: this.#headSha, why: why.slice(0, 1000), willRetry } as const;
+    return this.show(state, !willRetry || this.#isAsked);
+  }
+
+  /** Writes the note; `createNote` false: only one that stands already. False: the forge does not take it. */
+  async show(state: ReviewState, createNote: boolean): Promise<boolean> {
+    const { gateway, log, heartbeat, signal } = this.#ports;
+    const limit = AbortSignal.timeout(limitMs);
+    try {
+      if (!this.#isEnding) heartbeat.check();
+      else if (!heartbeat.isHeld()) return false;
+      const until = this.#isEnding ? limit : AbortSignal.any([signal, limit]);
+      await gateway.writeState(this.#subject, { v: 1, state, createNote }, until);
+      return true;
+    } catch (err) {
+      if (!this.#isEnding) signal.throwIfAborted();
+      if (!(err instanceof DrydockError) && !limit.aborted) throw err;
+      log.warn({ state: state.kind, err }, 'summary note not written');
+      return false;
+    }
+  }
+}
