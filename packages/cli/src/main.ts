@@ -4,18 +4,31 @@ import { CommanderError } from 'commander';
 import { exitCodes } from './exit-codes.ts';
 import { createProgram } from './program.ts';
 
-/** The word that an exit status for signals adds to: 128 + 2 for Ctrl-C. */
-const interrupted = 130;
+/** What a shell reports of a command that a signal ended: 128 and the signal's number. */
+const endedBy = { SIGINT: 130, SIGTERM: 143, SIGPIPE: 141 } as const;
+type Ending = keyof typeof endedBy;
 
 async function main(): Promise<void> {
   const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
   const version =
     typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
   const stop = new AbortController();
+  let ending: Ending | null = null;
+  const end = (by: Ending) => {
+    ending ??= by;
+    stop.abort();
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(interrupted); // asked twice: do not wait for a tidy end
-      stop.abort();
+      if (stop.signal.aborted) process.exit(endedBy[signal]); // asked twice: do not wait for a tidy end
+      end(signal);
+    });
+  }
+  // Nobody reads on, as after `| head`: a reason to end, not a fault.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: Error & { code?: string }) => {
+      if (error.code !== 'EPIPE') throw error;
+      end('SIGPIPE');
     });
   }
   const program = createProgram({
@@ -31,14 +44,14 @@ async function main(): Promise<void> {
   try {
     await program.parseAsync(process.argv);
   } catch (error) {
-    process.exitCode = report(error, stop.signal.aborted);
+    process.exitCode = report(error, ending);
   }
 }
 
 /** Says what went wrong in words for people; a bug keeps its stack trace. Returns the exit code. */
-function report(error: unknown, wasInterrupted: boolean): number {
+function report(error: unknown, ending: Ending | null): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (wasInterrupted) return interrupted;
+  if (ending !== null) return endedBy[ending];
   if (!(error instanceof DrydockError)) throw error;
   process.stderr.write(`${error.message}\n`);
   return error.kind === 'config' ? exitCodes.config : exitCodes.failed;

@@ -1,5 +1,4 @@
 import { readConfig } from '@drydock/core';
-import { StandaloneConfig, runDev } from '@drydock/standalone';
 import type { Command } from 'commander';
 import type { CliPorts } from '../cli-ports.ts';
 
@@ -18,6 +17,8 @@ export function addDevCommand(program: Command, ports: CliPorts): void {
     .description('Run Drydock on this machine against your GitLab')
     .addHelpText('after', examples)
     .action(async () => {
+      // Only here: to load it all takes a second, which --help should not.
+      const { StandaloneConfig, runDev } = await import('@drydock/standalone');
       const config = readConfig(StandaloneConfig, ports.environment);
       await runDev(config, { out: ports.stdout, version: ports.version, signal: ports.signal });
     });
