@@ -25,15 +25,16 @@ export class ByteBudget {
 }
 
 /**
- * Reads a request's raw bytes up to a cap, and hands them to `use` while the budget is charged for them: as they come,
- * not as announced, for who announces much and sends little must not keep others out. `broken`: the sender went away.
+ * Reads a request's raw bytes up to a cap, and answers with what `use` makes of them. The budget is charged for them as
+ * they come, not as announced: who announces much and sends little must not keep others out. After `use` they are
+ * dropped, so that nobody holds them while waiting for a store. `broken`: the sender went away.
  */
 export async function withBody<T>(
   request: IncomingMessage,
   { maxBytes, budget }: { readonly maxBytes: number; readonly budget: ByteBudget },
-  use: (body: Body) => Promise<T>,
+  use: (body: Body) => T,
 ): Promise<T> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return await use({ kind: 'too-large' });
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return use({ kind: 'too-large' });
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -56,8 +57,9 @@ export async function withBody<T>(
       }
     });
     request.removeAllListeners('data');
-    return await use(end === 'read' ? { kind: 'read', bytes: joined(chunks) } : { kind: end });
+    return use(end === 'read' ? { kind: 'read', bytes: joined(chunks) } : { kind: end });
   } finally {
+    chunks.length = 0; // listeners that stay on the request would keep them
     budget.give(bytes);
   }
 }

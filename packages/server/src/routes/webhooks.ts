@@ -9,7 +9,15 @@
  */
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DrydockError, TransientError, unreachable, type Clock, type ForgeId, type Log } from '@drydock/core';
+import {
+  DrydockError,
+  TransientError,
+  unreachable,
+  type Clock,
+  type ForgeId,
+  type Log,
+  type TaskRequest,
+} from '@drydock/core';
 import { parseGitLabEvent, refuseByProof, verifyDelivery, type DeliverySecrets } from '@drydock/forge';
 import type { TaskQueue } from '@drydock/queue';
 import { isNestedDeeperThan } from '../json-depth.ts';
@@ -40,6 +48,11 @@ interface Answer {
   readonly outcome: string;
 }
 
+/** What is kept of a body: its answer, or what must be stored before there is one. */
+type Reading =
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  | { readonly kind: 'wanted'; readonly request: TaskRequest; readonly deliveryKeys: readonly string[] };
+
 const maxDepth = 64;
 const retryAfterSeconds = '10';
 const lingerMs = 200;
@@ -55,20 +68,21 @@ export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSetti
     const headers = deliveryHeaders(request);
     const unproven = refuseByProof(secrets, headers);
     if (unproven !== null) return refuse(forge, unproven.why);
-    return withBody(request, { maxBytes: settings.maxBodyBytes, budget }, async (body) => {
+    const reading = await withBody(request, { maxBytes: settings.maxBodyBytes, budget }, (body) => {
       switch (body.kind) {
         case 'read':
-          return take(forge, secrets, headers, body.bytes);
+          return read(forge, secrets, headers, body.bytes);
         case 'too-large':
-          return { status: 413, outcome: 'too-large' };
+          return answered(413, 'too-large');
         case 'broken':
-          return { status: 400, outcome: 'broken-body' };
+          return answered(400, 'broken-body');
         case 'overloaded':
-          return { status: 503, outcome: 'overloaded' };
+          return answered(503, 'overloaded');
         default:
           return unreachable(body);
       }
     });
+    return reading.kind === 'answered' ? reading.answer : store(forge, reading);
   }
 
   function refuse(forge: ForgeId, why: string): Answer {
@@ -76,36 +90,36 @@ export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSetti
     return { status: 401, outcome: why };
   }
 
-  async function take(
+  function read(
     forge: ForgeId,
     secrets: DeliverySecrets,
     headers: ReturnType<typeof deliveryHeaders>,
     bytes: Buffer,
-  ): Promise<Answer> {
+  ): Reading {
     const verified = verifyDelivery(secrets, headers, bytes, clock.nowMs());
-    if (verified.kind === 'refused') return refuse(forge, verified.why);
+    if (verified.kind === 'refused') return { kind: 'answered', answer: refuse(forge, verified.why) };
     const text = bytes.toString('utf8');
-    if (isNestedDeeperThan(text, maxDepth)) return { status: 400, outcome: 'too-deep' };
+    if (isNestedDeeperThan(text, maxDepth)) return answered(400, 'too-deep');
     const body = parseJson(text);
-    if (body === undefined) return { status: 400, outcome: 'bad-json' };
+    if (body === undefined) return answered(400, 'bad-json');
     const found = triage(forge, parseGitLabEvent(body), settings.isAllowed);
     if (found.kind === 'drop') {
       if (found.problems !== undefined) log.warn({ forge, place: found.problems }, 'delivery of another shape ignored');
-      return { status: 200, outcome: found.outcome };
+      return answered(200, found.outcome);
     }
     const deliveryKeys = [hash('sha256', bytes, 'base64url')];
     if (headers.deliveryId !== undefined) deliveryKeys.push(headers.deliveryId.slice(0, 200));
+    return { kind: 'wanted', request: found.request, deliveryKeys: deliveryKeys.map((key) => `${forge}:${key}`) };
+  }
+
+  async function store(
+    forge: ForgeId,
+    { request, deliveryKeys }: Extract<Reading, { kind: 'wanted' }>,
+  ): Promise<Answer> {
     const { debounceMs, maxDebounceMs } = settings;
-    const enqueued = await ports.queue.enqueue(found.request, {
-      deliveryKeys: deliveryKeys.map((key) => `${forge}:${key}`),
-      debounceMs,
-      maxDebounceMs,
-    });
-    log.info(
-      { forge, taskId: enqueued.taskId, trigger: found.request.trigger, outcome: enqueued.kind },
-      'delivery taken',
-    );
-    return { status: 200, outcome: enqueued.kind };
+    const { kind, taskId } = await ports.queue.enqueue(request, { deliveryKeys, debounceMs, maxDebounceMs });
+    log.info({ forge, taskId, trigger: request.trigger, outcome: kind }, 'delivery taken');
+    return { status: 200, outcome: kind };
   }
 
   return async (request: IncomingMessage, response: ServerResponse, forge: string): Promise<void> => {
@@ -135,6 +149,10 @@ async function answerOf(work: Promise<Answer>, log: Log): Promise<Answer> {
     else log.error({ err }, 'delivery not stored: a bug');
     return { status: 503, outcome: 'not-stored' };
   }
+}
+
+function answered(status: number, outcome: string): Reading {
+  return { kind: 'answered', answer: { status, outcome } };
 }
 
 function refuseByHeaders(request: IncomingMessage, maxBodyBytes: number): Answer | null {
