@@ -69,7 +69,12 @@ export async function startDemoStage(
     config.redisUrl === undefined
       ? null
       : { url: config.redisUrl, keyPrefix: `drydock-demo-${randomBytes(4).toString('hex')}` };
-  if (redis !== null) stack.defer(() => forgetRedisKeys(redis.url, redis.keyPrefix));
+  let isStarted = false;
+  if (redis !== null) {
+    stack.defer(async () => {
+      if (isStarted) await forgetRedisKeys(redis.url, redis.keyPrefix, ports.log);
+    });
+  }
   const signingToken = `whsec_${randomBytes(32).toString('base64')}`;
   const standalone = stack.use(
     await startStandalone(
@@ -104,6 +109,7 @@ export async function startDemoStage(
       ports,
     ),
   );
+  isStarted = true;
   gitlab.addWebhook({ url: `${standalone.serverUrl}/webhooks/${forgeId}`, signingToken });
 
   const { title, description, sourceBranch, targetBranch } = demoProject.mergeRequest;
