@@ -1,22 +1,22 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { demoProject } from '@drydock/testkit';
+import { demoProject, scriptedReviewer, startFakeClaude } from '@drydock/testkit';
 import { startDrydock } from './run-drydock.ts';
 
-async function demo(args: readonly string[]) {
-  const drydock = startDrydock(['demo', ...args]);
+async function demo(args: readonly string[], environment: Record<string, string> = {}) {
+  const drydock = startDrydock(['demo', ...args], environment);
   return { code: await drydock.ended, stdout: drydock.stdout(), stderr: drydock.stderr() };
 }
 
-const leftovers = async () =>
-  (await readdir(tmpdir())).filter((name) => /^drydock-(demo|gitlab|run)/.test(name)).sort();
-
 describe('drydock demo', () => {
   it('prints one object with every planted bug at its place, and what the second push changed', async () => {
-    const before = await leftovers();
+    await using stack = new AsyncDisposableStack();
+    const folder = await mkdtemp(join(tmpdir(), 'drydock-leftovers-')); // of its own: other demos may run beside it
+    stack.defer(() => rm(folder, { recursive: true, force: true }));
 
-    const { code, stdout, stderr } = await demo(['--json']);
+    const { code, stdout, stderr } = await demo(['--json'], { TMPDIR: folder });
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const report = JSON.parse(stdout) as Record<string, unknown> & { comments: Record<string, unknown>[] };
@@ -39,7 +39,7 @@ describe('drydock demo', () => {
     expect(report.comments.map(places).sort()).toEqual(demoProject.expected.map((bug) => places({ ...bug })).sort());
     expect(new Set(report.comments.map((comment) => comment['placement']))).toEqual(new Set(['inline']));
     expect(stdout).not.toContain(demoProject.fakeSecret);
-    expect(await leftovers()).toEqual(before);
+    expect((await readdir(folder)).filter((name) => name.startsWith('drydock-'))).toEqual([]);
   }, 120_000);
 
   it('tells the story to people, and ends by itself', async () => {
@@ -53,5 +53,23 @@ describe('drydock demo', () => {
     expect(commentRows.length).toBeGreaterThan(20);
     expect(commentRows.join('\n')).not.toContain(demoProject.fakeSecret); // the code above it is the author's own
     expect(stdout).not.toContain('\u001b'); // no terminal, no colours
+  }, 120_000);
+
+  it('ends at once with what to do when the model, its key or Redis is no good', async () => {
+    await using claude = await startFakeClaude({ apiKey: 'right', script: scriptedReviewer(), allowViolations: true });
+    const nobody = '127.0.0.1:1';
+
+    const badKey = await demo([], { DRYDOCK_MODEL_URL: claude.url, ANTHROPIC_API_KEY: 'key-canary' });
+    const noModel = await demo(['--json'], { DRYDOCK_MODEL_URL: `http://${nobody}` });
+    const noRedis = await demo(['--json'], { DRYDOCK_REDIS_URL: `redis://u:pw-canary@${nobody}` });
+
+    for (const { code, stdout, stderr } of [badKey, noModel, noRedis]) {
+      expect(code).toBe(1);
+      expect(stderr).not.toMatch(/Suppressed|Unhandled|ioredis|^ +at .*\n *$/m);
+      expect(stdout + stderr).not.toContain('canary');
+    }
+    expect(badKey.stderr).toMatch(/could not be done.*Check ANTHROPIC_API_KEY/);
+    expect(noModel.stderr).toMatch(/could not be done.*Check DRYDOCK_MODEL_URL/);
+    expect(noRedis.stderr).toMatch(/Redis at redis:\/\/127\.0\.0\.1:1 cannot be used/);
   }, 120_000);
 });

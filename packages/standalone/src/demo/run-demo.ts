@@ -3,15 +3,7 @@
  * expected was seen.
  */
 import type { Writable } from 'node:stream';
-import {
-  TransientError,
-  pinoLog,
-  runIdOf,
-  systemClock,
-  type Publication,
-  type RunView,
-  type TaskId,
-} from '@drydock/core';
+import { pinoLog, systemClock, type Publication } from '@drydock/core';
 import { demoProject } from '@drydock/testkit';
 import pc from 'picocolors';
 import { pino } from 'pino';
@@ -19,8 +11,9 @@ import type { DemoConfig } from './demo-config.ts';
 import { demoReport, type DemoReport, type SeenReview } from './demo-report.ts';
 import { startDemoStage, type DemoStage } from './demo-stage.ts';
 import { findProblems } from './find-problems.ts';
-import { formatSeconds, formatUsage, renderProgress } from './render-progress.ts';
+import { formatUsage } from './render-progress.ts';
 import { renderReview } from './render-review.ts';
+import { watchReview } from './watch-review.ts';
 
 /** Where the demo speaks. */
 export interface DemoIo {
@@ -30,9 +23,6 @@ export interface DemoIo {
   readonly log: Writable;
   readonly signal: AbortSignal;
 }
-
-const pollMs = 50;
-const reviewTimeoutMs = 15 * 60_000;
 
 /** Plays the demo to its end. Rejects when something could not even be started; else see `problems`. */
 export async function runDemo(config: DemoConfig, io: DemoIo): Promise<DemoReport> {
@@ -47,7 +37,9 @@ export async function runDemo(config: DemoConfig, io: DemoIo): Promise<DemoRepor
   say(pc.bold(`  1  Jonas opens a merge request: "${demoProject.mergeRequest.title}"\n`));
   const { iid, taskId, url } = await stage.openMergeRequest();
   await sayDelivery(stage, say);
-  const first = await watchReview(stage, taskId, 1, io, say);
+  const watch = (fromLaunch: number) =>
+    watchReview(stage.standalone, { taskId, fromLaunch, signal: io.signal, say }, systemClock);
+  const first = await watch(1);
   say(`\n${pc.bold(`  2  What stands on ${url.replace(/^.*\/-\//, '!').replace('!merge_requests/', '!')} now`)}\n`);
   say(await drawReview(stage, first.publication));
   say(summaryLine(first, stage));
@@ -56,7 +48,7 @@ export async function runDemo(config: DemoConfig, io: DemoIo): Promise<DemoRepor
   const threadsBefore = stage.gitlab.discussions(iid).length;
   await stage.pushAgain();
   await sayDelivery(stage, say);
-  const second = await watchReview(stage, taskId, 2, io, say);
+  const second = await watch(first.launch + 1);
 
   const problems = findProblems({ stage, iid, first, second, threadsBefore });
   const report = demoReport(first, second, stage.model, problems);
@@ -84,47 +76,6 @@ async function sayDelivery(stage: DemoStage, say: (text: string) => void): Promi
   say(
     `     ${pc.green('✓')} webhook      ${delivery?.event ?? 'none'}, answered ${String(delivery?.status ?? 'not at all')}`,
   );
-}
-
-/** Shows a launch as it happens, until its review stands. Throws `TransientError` when it ended any other way. */
-async function watchReview(
-  stage: DemoStage,
-  taskId: TaskId,
-  launch: number,
-  io: DemoIo,
-  say: (text: string) => void,
-): Promise<SeenReview> {
-  const { standalone } = stage;
-  const runId = runIdOf(taskId, launch);
-  const deadline = AbortSignal.any([io.signal, AbortSignal.timeout(reviewTimeoutMs)]);
-  let after = 0;
-  let submittedAtMs: number | null = null;
-  for (;;) {
-    const run: RunView | null = await standalone.readRun(runId, deadline);
-    if (run !== null) {
-      for (const entry of await standalone.readProgress(runId, after, deadline)) {
-        after = entry.seq;
-        const line = renderProgress(entry, pc);
-        if (line !== null) say(line);
-      }
-      if (run.result !== null) submittedAtMs ??= performance.now();
-    }
-    const publication = standalone.publications.get(runId);
-    if (publication !== undefined && run?.result?.kind === 'review') {
-      const publishMs = performance.now() - (submittedAtMs ?? performance.now());
-      say(`     ${pc.green('✓')} ${'publish'.padEnd(12)} ${formatSeconds(publishMs)}`);
-      return { result: run.result, publication, publishMs };
-    }
-    const task = await standalone.queue.get(taskId);
-    if (task?.launch === launch && task.outcome !== null && task.outcome.kind !== 'done') {
-      throw new TransientError(
-        'run.incomplete',
-        `The review ended as ${task.outcome.kind}: ${task.lastError?.message ?? task.outcome.why}`,
-      );
-    }
-    await systemClock.sleep(pollMs, deadline);
-    deadline.throwIfAborted();
-  }
 }
 
 async function drawReview(stage: DemoStage, publication: Publication): Promise<string> {
