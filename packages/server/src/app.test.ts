@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { BlockedError, TransientError, systemClock } from '@drydock/core';
+import { BlockedError, TransientError, silentLog, systemClock, type Log } from '@drydock/core';
 import { MemoryTaskQueue, type TaskQueue } from '@drydock/queue';
 import type { RunningServer } from './start-server.ts';
 import {
@@ -204,6 +204,18 @@ describe('server', () => {
         503,
         { status: 'degraded', redis: 'queue.unreachable', version: '1.2.3' },
       ]);
+    });
+
+    it('counts every refusal, and writes of few', async () => {
+      const lines: (number | undefined)[] = [];
+      const log: Log = { ...silentLog, warn: (facts) => lines.push(facts.count) };
+      await restart({ log });
+
+      for (let attempt = 0; attempt < 20; attempt += 1) await post(hook(), { 'content-type': 'application/json' });
+
+      expect(lines).toEqual([1]);
+      const metrics = await (await fetch(`${server.url}/metrics`)).text();
+      expect(metrics).toContain('drydock_webhook_events_total{outcome="unsigned"} 20');
     });
 
     it('takes no other method', async () => {

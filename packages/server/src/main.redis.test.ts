@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Secret, silentLog } from '@drydock/core';
+import { Secret, silentLog, systemClock } from '@drydock/core';
 import { connectRedisTaskQueue, type TaskQueue } from '@drydock/queue';
 import { startProcess, startRedisServer, type RedisServer, type StartedProcess } from '@drydock/testkit';
 import { aHook } from './testing/test-server.ts';
@@ -95,6 +95,36 @@ describe('the server as a process', () => {
     hanging.destroy();
 
     expect(end).toEqual({ code: 0, signal: null });
+  });
+
+  it('has told nobody that it kept what it had not, when it is killed; sent again, it is one task', async () => {
+    const killed = await start();
+    const agent = new Agent();
+    redis.pause(); // the delivery is on its way into Redis, which has not answered
+    const cut = post(killed.port, 200_000, agent);
+    await systemClock.sleep(200, new AbortController().signal);
+    killed.process.kill('SIGKILL');
+    expect(await cut).toBe('ECONNRESET');
+    redis.resume();
+
+    const { port } = await start();
+    const again = await post(port, 200_000, agent);
+
+    expect(again).toBe(200);
+    const kept = await queue.list({ limit: 1000 });
+    expect(kept.filter(({ subject }) => subject.iid === 200_000)).toHaveLength(1);
+  });
+
+  it('keeps what it accepted when it is killed right after', async () => {
+    const { process, port } = await start();
+    const agent = new Agent();
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => post(port, 300_000 + n, agent)));
+    process.kill('SIGKILL');
+    await process.ended;
+
+    expect(new Set(answers)).toEqual(new Set([200]));
+    const kept = (await queue.list({ limit: 1000 })).filter(({ subject }) => subject.iid >= 300_000);
+    expect(kept).toHaveLength(50);
   });
 
   it('answers 503 soon while Redis hangs, and goes on when it is back', async () => {

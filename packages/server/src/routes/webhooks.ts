@@ -23,6 +23,7 @@ import type { TaskQueue } from '@drydock/queue';
 import { isNestedDeeperThan } from '../json-depth.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import { ByteBudget, withBody } from '../read-body.ts';
+import { Seldom } from '../seldom.ts';
 import { triage } from '../trigger-policy.ts';
 
 /** How webhooks are taken in. */
@@ -56,11 +57,13 @@ type Reading =
 const maxDepth = 64;
 const retryAfterSeconds = '10';
 const lingerMs = 200;
+const tellEveryMs = 10_000;
 
 /** The handler for a forge's deliveries; it answers in every case. */
 export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSettings) {
   const { clock, log, metrics } = ports;
   const budget = new ByteBudget(settings.maxBytesInFlight);
+  const refusals = new Seldom(clock, tellEveryMs);
 
   async function receive(request: IncomingMessage, forge: ForgeId, secrets: DeliverySecrets): Promise<Answer> {
     const refusal = refuseByHeaders(request, settings.maxBodyBytes);
@@ -86,7 +89,8 @@ export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSetti
   }
 
   function refuse(forge: ForgeId, why: string): Answer {
-    log.warn({ forge, reason: why }, 'delivery refused');
+    const count = refusals.count(`${forge} ${why}`);
+    if (count !== null) log.warn({ forge, reason: why, count }, 'delivery refused');
     return { status: 401, outcome: why };
   }
 
