@@ -55,6 +55,14 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
   });
   const key = (name: string) => `${prefix}{drydock}:${name}`;
 
+  it('sends what one turn asks for in one write', async () => {
+    const asked = [1, 2, 3].map((iid) => queue.enqueue(aTaskRequest({ iid }), atOnce));
+    const heldBack = redis.stream.writableCorked;
+    const kinds = (await Promise.all(asked)).map(({ kind }) => kind);
+
+    expect([heldBack, ...kinds, redis.stream.writableCorked]).toEqual([1, 'queued', 'queued', 'queued', 0]);
+  });
+
   it('goes on after Redis forgot the scripts', async () => {
     const held = await mustRun(queue);
     await redis.script('FLUSH');
