@@ -17,6 +17,7 @@ import {
   runIdOf,
   unreachable,
   type Clock,
+  type DiffRefs,
   type Log,
   type MergeRequest,
   type ProjectAllowList,
@@ -26,6 +27,7 @@ import {
   type RunGrant,
   type RunView,
   type Sha,
+  type Trigger,
 } from '@drydock/core';
 import type { LeasedTask, TaskQueue } from '@drydock/queue';
 import { decideReview, isReviewed, skipTexts, type Decision } from './decide-review.ts';
@@ -150,14 +152,15 @@ class TaskDriver {
     if (decision.kind === 'wait') return waitEnding(decision);
     if (decision.kind === 'skip') return await this.#skip(mergeRequest, decision);
 
-    if (decision.reason === 'commanded' || decision.reason === 'review-requested') this.#note.askedFor();
+    const isOrder = decision.reason === 'commanded' || decision.reason === 'review-requested';
+    if (isOrder) this.#note.askedFor();
     const { diffRefs } = mergeRequest;
     if (diffRefs === null) throw new TransientError('forge.not_ready', 'the forge has not prepared the diff');
     this.#heartbeat.check();
     const begun = await queue.beginLaunch(this.#task, diffRefs.headSha);
     if (begun.kind === 'lost') return { kind: 'abandon' };
     this.#launch = begun.launch;
-    return await this.#review(diffRefs);
+    return await this.#review(diffRefs, isOrder ? trigger : withoutOrder(trigger));
   }
 
   async #decide(mergeRequest: MergeRequest): Promise<Decision> {
@@ -199,9 +202,9 @@ class TaskDriver {
     return { kind: 'complete', outcome: { kind: 'skipped', why: decision.reason } };
   }
 
-  async #review(diffRefs: NonNullable<MergeRequest['diffRefs']>): Promise<Ending> {
+  async #review(diffRefs: DiffRefs, trigger: Trigger): Promise<Ending> {
     const { gateway } = this.#ports;
-    const { taskId, subject, trigger } = this.#task;
+    const { taskId, subject } = this.#task;
     const { headSha } = diffRefs;
     this.#heartbeat.check();
     const grant = await gateway.startRun(
@@ -214,7 +217,7 @@ class TaskDriver {
         this.#ports.metrics.decided('skip', grant.why);
         await this.#note.show(
           { kind: 'skipped', headSha, why: grant.detail },
-          grant.why !== 'switched-off-by-repository',
+          this.#note.isAsked || isWorthANote(grant),
         );
         return { kind: 'complete', outcome: { kind: 'skipped', why: grant.why } };
       case 'over-budget':
@@ -299,6 +302,16 @@ class TaskDriver {
         return unreachable(why.reason);
     }
   }
+}
+
+/** An event of somebody who may not give orders is worth what any other event is: the gateway obeys orders, too. */
+function withoutOrder(trigger: Trigger): Trigger {
+  return trigger === 'commanded' || trigger === 'review-requested' ? 'pushed' : trigger;
+}
+
+/** What a person would wonder about or has to mend; that a repository wants no review is known to its people. */
+function isWorthANote({ why }: Extract<RunGrant, { kind: 'skip' }>): boolean {
+  return why === 'bad-repository-config' || why === 'nothing-to-review';
 }
 
 /** A diff that does not come for very long counts like a forge that fails: not at once, but it has an end. */

@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { BlockedError, StaleError, TransientError, projectAllowList, runIdOf } from '@drydock/core';
+import {
+  BlockedError,
+  StaleError,
+  TransientError,
+  projectAllowList,
+  runIdOf,
+  type Member,
+  type RunGrant,
+  type Trigger,
+} from '@drydock/core';
 import { ManualClock } from '@drydock/testkit';
 import { exitedWell } from './testing/hand-launcher.ts';
 import { SchedulerStage } from './testing/scheduler-stage.ts';
@@ -295,5 +304,44 @@ describe('scheduler', () => {
       lastWords: 'DRYDOCK_WORK_DIR: not set',
     });
     expect(await stage.task()).toMatchObject({ state: 'dead', lastError: { code: 'config.invalid' } });
+  });
+
+  it.each<[string, Member['role'], Trigger]>([
+    ['a stranger is no order', 'none', 'pushed'],
+    ['a member is one', 'developer', 'commanded'],
+  ])('tells the gateway that a command of %s', async (_name, role, told) => {
+    const triggers: Trigger[] = [];
+    gateway.member = { v: 1, role, isSelf: false, isBot: false };
+    gateway.grant = (request) => {
+      triggers.push(request.trigger);
+      return { kind: 'over-budget', why: 'spent' };
+    };
+
+    await stage.event({ trigger: 'commanded', command: { verb: 'review', noteId: '11', userId: '3' } });
+
+    expect(triggers).toEqual([told]);
+  });
+
+  it.each<[Extract<RunGrant, { kind: 'skip' }>['why'], boolean]>([
+    ['draft', false],
+    ['label', false],
+    ['switched-off-by-repository', false],
+    ['nothing-to-review', true],
+    ['bad-repository-config', true],
+  ])('writes a note about %s of a repository: %p', async (why, isNote) => {
+    gateway.grant = () => ({ kind: 'skip', why, detail: 'so it is' });
+
+    await stage.event();
+
+    expect(gateway.states).toHaveLength(isNote ? 1 : 0);
+    expect(await stage.task()).toMatchObject({ outcome: { kind: 'skipped', why } });
+  });
+
+  it('answers a member who asked, whatever the repository wants', async () => {
+    gateway.grant = () => ({ kind: 'skip', why: 'switched-off-by-repository', detail: 'so it is' });
+
+    await stage.event({ trigger: 'commanded', command: { verb: 'review', noteId: '11', userId: '3' } });
+
+    expect(gateway.states).toMatchObject([{ kind: 'skipped', why: 'so it is' }]);
   });
 });

@@ -46,6 +46,10 @@ export class TaskNote {
     this.#isAsked = true;
   }
 
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
   /** The task is being ended: that it is no longer wanted changes nothing any more, but a lost lease does. */
   ending(): void {
     this.#isEnding = true;
