@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { readConfig } from './env.ts';
+import { TextList, readConfig } from './env.ts';
 import { ConfigError } from './errors.ts';
 import { SecretList, SecretText } from './secret.ts';
 
@@ -26,6 +26,19 @@ describe('readConfig', () => {
     expect(`${JSON.stringify(config)} ${String(config.redisUrl)}`).not.toContain('canary');
   });
 
+  it('takes no white space around a value for a part of it, nor alone for a value', () => {
+    const config = readConfig(Config, {
+      DRYDOCK_REDIS_URL: 'redis://localhost\n',
+      DRYDOCK_WEBHOOK_SECRETS: 'one',
+      DRYDOCK_MAX_RUNNING: ' ',
+      ANTHROPIC_API_KEY: '\tkey\r\n',
+    });
+
+    expect(config.redisUrl.reveal()).toBe('redis://localhost');
+    expect(config.apiKey?.reveal()).toBe('key');
+    expect(config.maxRunning).toBe(2);
+  });
+
   it('names every bad setting at once and repeats no value', () => {
     const read = () => readConfig(Config, { DRYDOCK_WEBHOOK_SECRETS: ' , ', DRYDOCK_MAX_RUNNING: 'canary' });
 
@@ -34,5 +47,15 @@ describe('readConfig', () => {
       /DRYDOCK_REDIS_URL \(not set\): Where Redis is[^]*DRYDOCK_WEBHOOK_SECRETS[^]*DRYDOCK_MAX_RUNNING/,
     );
     expect(read).not.toThrow(/canary/);
+  });
+});
+
+describe('TextList', () => {
+  it.each([
+    ['a,b', ['a', 'b']],
+    [' a , , b c ,', ['a', 'b c']],
+    [',', []],
+  ])('reads %j as %j', (text, expected) => {
+    expect(TextList.parse(text)).toEqual(expected);
   });
 });

@@ -17,7 +17,8 @@ export const TextList = z.string().transform((text) =>
 );
 
 /**
- * Reads a process's settings from environment variables. An empty variable counts as unset.
+ * Reads a process's settings from environment variables. White space around a value does not belong to it (files of
+ * secrets end in a line feed), and an empty one counts as unset.
  * Throws one `ConfigError` that names every bad setting by its environment name; values are never repeated.
  */
 export function readConfig<Shape extends z.ZodRawShape>(
@@ -29,7 +30,7 @@ export function readConfig<Shape extends z.ZodRawShape>(
   for (const [key, field] of Object.entries(schema.shape)) {
     const name = environmentName(key, field as z.ZodType);
     names.set(key, name);
-    const value = environment[name];
+    const value = environment[name]?.trim();
     if (value !== undefined && value !== '') input[key] = value;
   }
   const parsed = schema.safeParse(input, { reportInput: false });
