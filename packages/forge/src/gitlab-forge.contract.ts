@@ -17,7 +17,7 @@ export function connect(gitlab: Pick<FakeGitLab, 'url' | 'token' | 'caPem'>, set
     proxy,
     caPem: gitlab.caPem,
     clock: systemClock,
-    timeouts: { connectMs: 500, headersMs: 200, idleMs: 300, totalMs: 1500 },
+    timeouts: { connectMs: 2000, headersMs: 2000, idleMs: 2000, totalMs: 10_000 },
     ...settings,
   });
   return Object.assign(forge, { [Symbol.asyncDispose]: () => forge.close() });

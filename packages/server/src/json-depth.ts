@@ -1,30 +1,20 @@
-const quote = 0x22;
-const backslash = 0x5c;
+/**
+ * Whether a value of `JSON.parse` nests deeper than `limit`. Parsing is safe at any depth, for V8 does it without
+ * recursion; whoever walks over the value later may not be.
+ */
+export function isNestedDeeperThan(value: unknown, limit: number): boolean {
+  return isContainer(value) && isDeeper(value, limit);
+}
 
-/** Whether JSON text nests deeper than `limit`, told without parsing it. Malformed text gives any answer. */
-export function isNestedDeeperThan(json: string, limit: number): boolean {
-  let depth = 0;
-  let at = 0;
-  while (at < json.length) {
-    const unit = json.charCodeAt(at);
-    if (unit === quote) at = endOfString(json, at);
-    else if (unit === 0x7b || unit === 0x5b) {
-      depth += 1;
-      if (depth > limit) return true;
-    } else if (unit === 0x7d || unit === 0x5d) depth -= 1;
-    at += 1;
+function isDeeper(container: object, limit: number): boolean {
+  if (limit === 0) return true;
+  const values: readonly unknown[] = Array.isArray(container) ? container : Object.values(container);
+  for (const value of values) {
+    if (isContainer(value) && isDeeper(value, limit - 1)) return true;
   }
   return false;
 }
 
-/** The offset of the closing quote: the next one with an even number of backslashes before it. */
-function endOfString(json: string, open: number): number {
-  let close = json.indexOf('"', open + 1);
-  while (close !== -1) {
-    let before = close - 1;
-    while (json.charCodeAt(before) === backslash) before -= 1;
-    if ((close - before) % 2 === 1) return close;
-    close = json.indexOf('"', close + 1);
-  }
-  return json.length;
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -51,13 +51,13 @@ export function healthRoutes({ queue, registry, metrics, log, version, store, is
       return queue.stats();
     });
     if ('trouble' in asked) {
-      response.status(503).json({ status: 'degraded', [store]: asked.trouble, version });
+      response.status(503).json({ status: 'degraded', redis: asked.trouble, version });
       return;
     }
     const { waiting, running, processedToday, dead } = asked.answer;
     response.json({
       status: isStopping() ? 'stopping' : 'ok',
-      [store]: 'ok',
+      redis: store === 'redis' ? 'ok' : 'none: the queue is in memory',
       waiting,
       running,
       processedToday,

@@ -102,10 +102,9 @@ export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSetti
   ): Reading {
     const verified = verifyDelivery(secrets, headers, bytes, clock.nowMs());
     if (verified.kind === 'refused') return { kind: 'answered', answer: refuse(forge, verified.why) };
-    const text = bytes.toString('utf8');
-    if (isNestedDeeperThan(text, maxDepth)) return answered(400, 'too-deep');
-    const body = parseJson(text);
+    const body = parseJson(bytes);
     if (body === undefined) return answered(400, 'bad-json');
+    if (isNestedDeeperThan(body, maxDepth)) return answered(400, 'too-deep');
     const found = triage(forge, parseGitLabEvent(body), settings.isAllowed);
     if (found.kind === 'drop') {
       if (found.problems !== undefined) log.warn({ forge, place: found.problems }, 'delivery of another shape ignored');
@@ -187,9 +186,9 @@ function deliveryHeaders({ headers }: IncomingMessage) {
   };
 }
 
-function parseJson(text: string): unknown {
+function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(bytes.toString('utf8'));
   } catch {
     return undefined;
   }
