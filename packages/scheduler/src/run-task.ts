@@ -259,6 +259,7 @@ class TaskDriver {
   }
 
   async #overBudget(headSha: Sha, why: string): Promise<Ending> {
+    this.#ports.log.info({ decision: 'skip', reason: 'over-budget', headSha }, 'decided');
     this.#ports.metrics.decided('skip', 'over-budget');
     await this.#note.show({ kind: 'over-budget', headSha, why }, true);
     return { kind: 'complete', outcome: { kind: 'skipped', why: 'over-budget' } };

@@ -138,6 +138,10 @@ describe('scheduler', () => {
     await stage.endAgent(exitedWell);
 
     expect(gateway.states.at(-1)).toEqual({ kind: 'over-budget', headSha: sha('a'), why: 'spent' });
+    expect(stage.logged).toContainEqual({
+      message: 'decided',
+      facts: { decision: 'skip', reason: 'over-budget', headSha: sha('a') },
+    });
     expect(await stage.task()).toMatchObject({ outcome: { kind: 'skipped', why: 'over-budget' } });
   });
 
