@@ -181,6 +181,20 @@ describe('a merge request on its whole way', () => {
   );
 
   it(
+    'calls a review partial that the limits of the policy cut short',
+    async () => {
+      await using stage = await startStage({ policy: { maxFiles: 1 } });
+      await stage.gitlab.push(stage.project, 'work', { 'src/other.ts': 'export const a = 1;\n' }, { by: stage.author });
+      const { iid, taskId } = await stage.openMergeRequest();
+
+      expect(await stage.ended(taskId)).toMatchObject({ state: 'done' });
+      expect(stage.summary(iid)).toMatch(/partial/i);
+      expect(stage.summary(iid)).toMatch(/over the limit of 1 files/);
+    },
+    minute,
+  );
+
+  it(
     'posts each finding once when GitLab saves every comment and then fails',
     async () => {
       await using stage = await startStage();

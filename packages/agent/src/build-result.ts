@@ -9,6 +9,7 @@ import {
   type ReviewResult,
   type Sha,
 } from '@drydock/core';
+import { isOverLimit } from './diff/left-out.ts';
 import type { LoopEnd } from './loop/agent-loop.ts';
 import type { ReviewSession } from './review-session.ts';
 
@@ -109,10 +110,10 @@ function notReadFiles(session: ReviewSession, end: LoopEnd): readonly NotRead[] 
 }
 
 function partialByUnread(session: ReviewSession, unread: readonly NotRead[]): string | null {
-  const wanted = session.files.filter((file) => file.leftOut === null).length;
-  return unread.length === 0
-    ? null
-    : `${unread.length} of ${wanted} files to be reviewed were not read, or not wholly.`;
+  const over = session.files.filter((file) => file.leftOut !== null && isOverLimit(file.leftOut)).length;
+  const wanted = session.files.filter((file) => file.leftOut === null).length + over;
+  const missed = unread.length + over;
+  return missed === 0 ? null : `${missed} of ${wanted} files to be reviewed were not read, or not wholly.`;
 }
 
 /** So many, and so much, as a result may hold. */

@@ -92,3 +92,8 @@ function changedLines(file: FileDiff): number {
   const { added, removed } = countChanges(file);
   return added + removed;
 }
+
+/** Whether a file was left out for its size or number alone: it should have been read, and the review is partial. */
+export function isOverLimit(why: string): boolean {
+  return why.startsWith('over the limit of ') || why.startsWith('too large: ');
+}
