@@ -55,6 +55,7 @@ export {
   modelErrorHeaders,
 } from './agent-protocol.ts';
 export { Publication, PublishedComment, ReviewState } from './publication.ts';
+export { ReportedFinding, ReviewReport } from './review-report.ts';
 export {
   Member,
   ProgressPage,
