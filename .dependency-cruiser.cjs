@@ -97,11 +97,16 @@ module.exports = {
     },
     {
       name: 'testkit-only-in-tests',
-      comment: 'Fakes never reach a process, but for the demo.',
+      comment: 'Fakes never reach a process, but for the demo and the scripted model, which a user asks for by name.',
       severity: 'error',
       from: {
         path: '^packages/',
-        pathNot: [test, '^packages/testkit/', '^packages/standalone/src/demo([.-][^/]*|/.+)$'],
+        pathNot: [
+          test,
+          '^packages/testkit/',
+          '^packages/standalone/src/demo([.-][^/]*|/.+)$',
+          '^packages/standalone/src/scripted-model[.]ts$',
+        ],
       },
       to: { path: '^packages/testkit/' },
     },

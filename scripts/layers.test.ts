@@ -78,6 +78,7 @@ describe('the dependency rules', () => {
       'packages/standalone/src/demo.ts': '@drydock/testkit',
       'packages/standalone/src/demo/scene.ts': '@drydock/testkit',
       'packages/standalone/src/run-standalone.ts': '@drydock/gateway',
+      'packages/standalone/src/scripted-model.ts': '@drydock/testkit',
       'packages/testkit/src/fakes/fake-gitlab.ts': '@drydock/forge',
     });
 
