@@ -43,6 +43,10 @@ describe('narrowPolicy', () => {
   );
 });
 
+it('leaves the policy as it is when a repository names what fails its pipeline', () => {
+  expect(narrowPolicy(policy, RepositoryConfig.parse({ failOn: 'high' }))).toEqual(policy);
+});
+
 describe('verdictOf', () => {
   it.each<[Severity[], Severity | null, string]>([
     [[], 'low', 'clean'],

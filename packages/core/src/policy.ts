@@ -58,6 +58,7 @@ export const ReviewPolicy = z.strictObject({
   suggestions: z.boolean().default(true).describe('Offer replacement code'),
   resolveFixed: z.boolean().default(true).describe('Resolve own threads whose code is gone'),
   ignorePaths: z.array(z.string()).default([]).describe('Globs of files that are not reviewed'),
+  onlyPaths: z.array(z.string()).default([]).describe('Globs of the only files that are reviewed; empty: all'),
   maxFiles: z
     .int()
     .positive()
@@ -85,10 +86,11 @@ export const RepositoryConfig = z.strictObject({
   suggestions: z.literal(false).optional(),
   ignorePaths: z.array(z.string().max(500)).max(200).optional().describe('Further globs that are not reviewed'),
   maxUsdPerRun: z.number().positive().optional().describe('Lowers the budget'),
+  failOn: Severity.optional().describe('Findings of this severity or worse fail `drydock review`'),
 });
 export type RepositoryConfig = z.infer<typeof RepositoryConfig>;
 
-/** The policy with the repository's wishes applied, none of which can widen it. */
+/** The policy with the repository's wishes applied, none of which can widen it. `failOn` is the command line's alone. */
 export function narrowPolicy(policy: ReviewPolicy, wishes: RepositoryConfig): ReviewPolicy {
   const raised = wishes.minSeverity;
   return {

@@ -4,7 +4,7 @@ import { readAttributes } from './git-attributes.ts';
 import { countChanges, leaveOut } from './left-out.ts';
 import { riskOf } from './risk.ts';
 
-const policy = { ignorePaths: [] as string[], maxFiles: 100, maxChangedLines: 20_000 };
+const policy = { ignorePaths: [] as string[], onlyPaths: [] as string[], maxFiles: 100, maxChangedLines: 20_000 };
 const noAttributes = readAttributes([]);
 
 function aFile(
@@ -96,6 +96,15 @@ describe('leaveOut', () => {
     expect(whyOf(aFile('docs/a/b.ts'), ignoring)).toBe('ignored by policy');
     expect(whyOf(aFile('README.md'), ignoring)).toBe('ignored by policy');
     expect(whyOf(aFile('src/a.ts'), ignoring)).toBeNull();
+  });
+
+  it('looks only at the paths that the policy names, less what it ignores', () => {
+    const only = { policy: { ...policy, onlyPaths: ['src/**', 'lib/*.ts'], ignorePaths: ['src/old/**'] } };
+
+    expect(whyOf(aFile('src/a/b.ts'), only)).toBeNull();
+    expect(whyOf(aFile('lib/c/d.ts'), only)).toBe('not among the paths to review');
+    expect(whyOf(aFile('src/old/a.ts'), only)).toBe('ignored by policy');
+    expect(whyOf(aFile('src/a.min.js'), only)).not.toBeNull();
   });
 
   it('keeps the riskiest files when there are too many, in their order', () => {

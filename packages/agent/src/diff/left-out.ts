@@ -6,7 +6,7 @@ import { riskOf } from './risk.ts';
 
 /** What decides which files a review looks at. */
 export interface LeftOutFacts {
-  readonly policy: Pick<ReviewPolicy, 'ignorePaths' | 'maxFiles' | 'maxChangedLines'>;
+  readonly policy: Pick<ReviewPolicy, 'ignorePaths' | 'onlyPaths' | 'maxFiles' | 'maxChangedLines'>;
   /** Of the target branch. */
   readonly attributes: Attributes;
 }
@@ -16,8 +16,8 @@ const maxChangedLinesOfFile = 8000;
 
 /** Says of each changed file whether the review looks at it, or why not. Keeps the order. */
 export function leaveOut(files: readonly FileDiff[], { policy, attributes }: LeftOutFacts): readonly ReviewedFile[] {
-  const isIgnored = anyGlob(policy.ignorePaths);
-  const reasons = new Map(files.map((file) => [file, whyLeftOut(file, attributes, isIgnored)]));
+  const byPolicy = whyByPolicy(policy);
+  const reasons = new Map(files.map((file) => [file, whyLeftOut(file, attributes, byPolicy)]));
   const candidates = files.filter((file) => reasons.get(file) === null);
   for (const [file, why] of overLimit(candidates, policy)) reasons.set(file, why);
   return files.map((diff) => ({ diff, leftOut: reasons.get(diff) ?? null }));
@@ -34,13 +34,23 @@ export function countChanges(file: FileDiff): { readonly added: number; readonly
   return { added, removed };
 }
 
-function whyLeftOut(file: FileDiff, attributes: Attributes, isIgnored: (path: string) => boolean): string | null {
+type WhyOfPath = (path: string) => string | null;
+
+function whyByPolicy({ ignorePaths, onlyPaths }: Pick<ReviewPolicy, 'ignorePaths' | 'onlyPaths'>): WhyOfPath {
+  const isIgnored = anyGlob(ignorePaths);
+  const isWanted = onlyPaths.length === 0 ? () => true : anyGlob(onlyPaths);
+  return (path) => {
+    if (isIgnored(path)) return 'ignored by policy';
+    return isWanted(path) ? null : 'not among the paths to review';
+  };
+}
+
+function whyLeftOut(file: FileDiff, attributes: Attributes, byPolicy: WhyOfPath): string | null {
   const path = file.newPath;
   if (!file.pathIsValid) return 'its path is not UTF-8';
   if (file.isSubmodule) return 'submodule';
   if (file.isBinary) return 'binary';
-  if (isIgnored(path)) return 'ignored by policy';
-  return whyByAttributes(path, attributes) ?? whyBySize(file);
+  return byPolicy(path) ?? whyByAttributes(path, attributes) ?? whyBySize(file);
 }
 
 /** An attribute that is set either way settles it; else the name does. */

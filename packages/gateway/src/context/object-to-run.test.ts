@@ -32,17 +32,25 @@ describe('objectionOf', () => {
 
 describe('isAnythingLeft', () => {
   const still = () => 0;
+  const ignoring = (...ignorePaths: string[]) => ({ ignorePaths, onlyPaths: [] });
 
   it('tells whether a file is left that no glob covers', () => {
-    expect(isAnythingLeft(['a.ts', 'docs/b.md'], ['docs/**'], still)).toBe(true);
-    expect(isAnythingLeft(['docs/b.md'], ['docs/**'], still)).toBe(false);
-    expect(isAnythingLeft([], [], still)).toBe(false);
+    expect(isAnythingLeft(['a.ts', 'docs/b.md'], ignoring('docs/**'), still)).toBe(true);
+    expect(isAnythingLeft(['docs/b.md'], ignoring('docs/**'), still)).toBe(false);
+    expect(isAnythingLeft([], ignoring(), still)).toBe(false);
+  });
+
+  it('counts only what the policy wants reviewed, less what it ignores', () => {
+    const paths = { ignorePaths: ['**/*.snap'], onlyPaths: ['src/**', 'lib/**'] };
+
+    expect(isAnythingLeft(['docs/b.md', 'lib/a.ts'], paths, still)).toBe(true);
+    expect(isAnythingLeft(['docs/b.md', 'src/a.snap'], paths, still)).toBe(false);
   });
 
   it('stops believing globs that take too long', () => {
     let nowMs = 0;
     const slow = () => (nowMs += 100);
 
-    expect(isAnythingLeft(['docs/a', 'docs/b', 'docs/c'], ['docs/**'], slow)).toBe(true);
+    expect(isAnythingLeft(['docs/a', 'docs/b', 'docs/c'], ignoring('docs/**'), slow)).toBe(true);
   });
 });

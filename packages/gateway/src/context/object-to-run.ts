@@ -1,4 +1,5 @@
 import {
+  anyGlob,
   compileGlob,
   type MergeRequest,
   type RepositoryConfig,
@@ -36,12 +37,14 @@ const matchLimitMs = 250;
 /** Whether anything of a change is left to be reviewed. Globs that take too long to tell are taken for a no. */
 export function isAnythingLeft(
   changedPaths: readonly string[],
-  ignorePaths: readonly string[],
+  { ignorePaths, onlyPaths }: Pick<ReviewPolicy, 'ignorePaths' | 'onlyPaths'>,
   monotonicMs: () => number,
 ): boolean {
   const ignores = ignorePaths.map(compileGlob);
+  const isWanted = onlyPaths.length === 0 ? () => true : anyGlob(onlyPaths); // the operator's own: believed
   const endMs = monotonicMs() + matchLimitMs;
-  return changedPaths.some((path) => !ignores.some((matches) => monotonicMs() <= endMs && matches(path)));
+  const isIgnored = (path: string) => ignores.some((matches) => monotonicMs() <= endMs && matches(path));
+  return changedPaths.some((path) => isWanted(path) && !isIgnored(path));
 }
 
 function skip(why: Objection['why'], detail: string): Objection {

@@ -37,6 +37,8 @@ export interface StartPorts {
   /** Makes delimiters. */
   readonly delimiterKey: Secret;
   readonly policy: ReviewPolicy;
+  /** Has the last word on the policy of a run, after the repository's wishes. */
+  readonly overrule: (narrowed: ReviewPolicy) => ReviewPolicy;
   readonly clock: Clock;
   readonly randomBytes: (size: number) => Buffer;
 }
@@ -95,12 +97,12 @@ async function prepare(
   await using reader = new ObjectReader({ repo });
   const wishes = await readRepositoryConfig(reader, startSha, signal);
   if (wishes.kind === 'invalid') return { kind: 'skip', why: 'bad-repository-config', detail: wishes.detail };
-  const policy = narrowPolicy(ports.policy, wishes.config);
+  const policy = ports.overrule(narrowPolicy(ports.policy, wishes.config));
   const objection = objectionOf(wishes.config, policy, mergeRequest, request.trigger);
   if (objection !== null) return objection;
 
   const changedPaths = await listChangedPaths(repo, request.diffRefs, signal);
-  if (!isAnythingLeft(changedPaths, policy.ignorePaths, () => ports.clock.monotonicMs())) {
+  if (!isAnythingLeft(changedPaths, policy, () => ports.clock.monotonicMs())) {
     const detail = changedPaths.length === 0 ? 'it changes no file' : 'every changed file is ignored';
     return { kind: 'skip', why: 'nothing-to-review', detail };
   }
