@@ -32,6 +32,7 @@ export function buildResult(session: ReviewSession, end: LoopEnd, facts: ResultF
     kind: 'review',
     headSha: facts.headSha,
     partial: end.kind === 'early' ? end.why : partialByUnread(session, unread),
+    partialCode: end.kind === 'early' ? end.code : null,
     summary: session.finished?.summary ?? '',
     findings: [...session.log.findings],
     changedFiles: session.files.length,
@@ -48,6 +49,7 @@ export function emptyReview(session: ReviewSession, facts: ResultFacts): ReviewR
     kind: 'review',
     headSha: facts.headSha,
     partial: null,
+    partialCode: null,
     summary:
       count === 0 ? 'Nothing to review: no file has changed.' : 'Nothing to review: all changed files are left out.',
     findings: [],

@@ -178,7 +178,13 @@ describe('runAgent', () => {
       fault: (route, count) => (route === messages && count === 3 ? refusal(402, 'terminal', code) : null),
     });
 
-    expect(result).toMatchObject({ kind: 'review', partial: why, findings: [{ title: 'It subtracts' }], turns: 2 });
+    expect(result).toMatchObject({
+      kind: 'review',
+      partial: why,
+      partialCode: code,
+      findings: [{ title: 'It subtracts' }],
+      turns: 2,
+    });
   });
 
   it('hands in what it found before the deadline, though the model has gone silent', async () => {

@@ -12,6 +12,8 @@ export const ReviewResult = z.strictObject({
   headSha: Sha,
   /** Null: everything that was to be read was read. Else why the review is partial. */
   partial: z.string().max(500).nullable(),
+  /** What ended it early, such as `budget.run_spent`; null: nothing did. */
+  partialCode: z.string().max(100).nullable().default(null),
   summary: z.string().max(8000),
   findings: z.array(Finding).max(500),
   /** Changed files in all, those left out included. */

@@ -56,6 +56,8 @@ export const ReviewReport = z.strictObject({
   /** Null: everything that was to be read was read. `code`: what ended it early, such as `budget.run_spent`; null: nothing did. */
   partial: z.strictObject({ why: z.string(), code: z.string().nullable() }).nullable(),
   verdict: Verdict,
+  /** Findings this bad fail the review, by the repository's configuration or else the policy; null: none does. */
+  failOn: Severity.nullable(),
   /** What the model says of the change as a whole. May be empty. */
   overview: z.string(),
   /** Worst and surest first. */

@@ -1,5 +1,6 @@
 export { createForge, type ForgeSettings } from './create-forge.ts';
 export type { GitLabForgeSettings } from './gitlab-forge.ts';
+export { createLocalForge, type LocalForgeSettings } from './local-forge.ts';
 export type {
   CommitStatus,
   Forge,

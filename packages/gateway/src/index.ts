@@ -3,6 +3,7 @@ export { gatewaySettings } from './gateway-settings.ts';
 export {
   startGateway,
   type GatewayForge,
+  type GatewayLocalChange,
   type GatewaySettings,
   type GatewayWorld,
   type RunningGateway,

@@ -3,7 +3,15 @@ import { lstat, mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError, StaleError, type Clock, type Log, type ReviewPolicy, type Secret } from '@drydock/core';
-import { createForge, type Forge, type ForgeSettings, type ProxyAddresses } from '@drydock/forge';
+import {
+  createForge,
+  createLocalForge,
+  type Forge,
+  type ForgeSettings,
+  type LocalForgeSettings,
+  type ProxyAddresses,
+} from '@drydock/forge';
+import type { GitRepository } from '@drydock/git';
 import { createHttpClient } from '@drydock/http';
 import type { Registry } from 'prom-client';
 import { createGatewayApp } from './app.ts';
@@ -19,6 +27,11 @@ import type { RunStore } from './runs/run-store.ts';
 /** A forge and our account on it; what all forges share is told once. */
 export type GatewayForge = Omit<ForgeSettings, 'clock' | 'proxy' | 'caPem'>;
 
+/** A change of this machine, to be reviewed beside those of forges. Nothing is written anywhere. */
+export interface GatewayLocalChange extends LocalForgeSettings {
+  readonly repository: GitRepository;
+}
+
 /** Settings of a gateway, credentials included. Times are milliseconds, sizes bytes. */
 export interface GatewaySettings {
   /** Port 0 takes a free one. */
@@ -26,6 +39,7 @@ export interface GatewaySettings {
   /** At least one; all are taken. */
   readonly controlTokens: readonly Secret[];
   readonly forges: readonly GatewayForge[];
+  readonly local?: GatewayLocalChange;
   readonly model: {
     /** Such as `https://api.anthropic.com`. */
     readonly baseUrl: string;
@@ -46,6 +60,8 @@ export interface GatewaySettings {
   /** At least one; the first signs, all are believed. */
   readonly markerKeys: readonly Secret[];
   readonly policy: ReviewPolicy;
+  /** What goes over the wishes of a repository, because whoever asks for the review said so. */
+  readonly overrule?: (narrowed: ReviewPolicy) => ReviewPolicy;
   /** A folder of the gateway's own. */
   readonly dataDir: string;
   /** Where git is found, in the manner of PATH. */
@@ -101,10 +117,13 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
   const forges = new Map(
     settings.forges.map((forge): [string, Forge] => [forge.id, createForge({ ...forge, proxy, caPem, clock })]),
   );
+  const { local } = settings;
+  if (local !== undefined) forges.set(local.id, createLocalForge(local));
   const mirrors = new Mirrors({
     dataDir: settings.dataDir,
     searchPath: settings.searchPath,
     fetchTimeoutMs: settings.gitFetchMs ?? 600_000,
+    local: new Map(local === undefined ? [] : [[local.id, local.repository]]),
   });
   const metrics = createGatewayMetrics(registry);
   const live = new LiveRuns();
@@ -115,6 +134,7 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
     {
       ...common,
       policy: settings.policy,
+      overrule: settings.overrule ?? ((narrowed) => narrowed),
       markerKeys: keys,
       delimiterKey: keys.signing.secret,
       randomBytes,

@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Secret, TransientError, type DiffRefs, type MergeRequestRef } from '@drydock/core';
+import { Secret, TransientError, type DiffRefs, type ForgeId, type MergeRequestRef } from '@drydock/core';
 import type { GitRemote } from '@drydock/forge';
 import {
   fetchCommits,
@@ -26,6 +26,8 @@ export interface MirrorSettings {
   readonly fetchTimeoutMs: number;
   /** Lets remotes be folders of this machine: for tests. */
   readonly allowFile?: boolean;
+  /** Forges whose repository is on this machine already, whole, by their id: there is nothing to mirror. */
+  readonly local?: ReadonlyMap<ForgeId, GitRepository>;
 }
 
 /** What a run needs of a project's repository. */
@@ -52,6 +54,8 @@ export class Mirrors {
    * next one finds it done. Throws `git.unreachable`, `git.unauthorized`, `git.want_refused`, `git.timeout`, `aborted`.
    */
   async ensure(request: MirrorRequest, signal: AbortSignal): Promise<GitRepository> {
+    const local = this.#settings.local?.get(request.subject.forge);
+    if (local !== undefined) return local;
     const repo = this.#repositoryOf(request);
     if ((await exists(repo)) && (await this.#missing(repo, request.refs)).length === 0) return repo;
     const filling = this.#lock.inTurn(repo.gitDir, () => this.#fill(repo, request));

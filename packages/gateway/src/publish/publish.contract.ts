@@ -162,6 +162,7 @@ export class PublishBench implements AsyncDisposable {
         kind: 'review',
         headSha: refs.headSha,
         partial: null,
+        partialCode: null,
         summary: 'A small change.',
         findings: claims.map((claim) => this.#toFinding(claim, refs)),
         changedFiles: 3,

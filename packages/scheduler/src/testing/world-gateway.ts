@@ -48,6 +48,7 @@ export function aResult(headSha: Sha): ReviewResult {
     kind: 'review',
     headSha,
     partial: null,
+    partialCode: null,
     summary: '',
     findings: [],
     changedFiles: 1,

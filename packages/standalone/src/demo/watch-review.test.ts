@@ -20,6 +20,7 @@ const review: ReviewResult = {
   kind: 'review',
   headSha: 'a'.repeat(40),
   partial: null,
+  partialCode: null,
   summary: '',
   findings: [],
   changedFiles: 1,
