@@ -30,6 +30,8 @@ export function totalTokens(usage: TokenUsage): number {
 /** What a run has used. `costUsd` is null when the model has no known price: it is never made up. */
 export const RunUsage = z.strictObject({
   calls: z.int().min(0),
+  /** Calls answered from the store, at no cost; not in `calls`. Records of before there was a store have none. */
+  reusedCalls: z.int().min(0).default(0),
   tokens: TokenUsage,
   costUsd: z.number().min(0).nullable(),
 });

@@ -80,7 +80,7 @@ describe('HttpGateway', () => {
       comments: [],
       resolved: 0,
       heldBack: {},
-      usage: { calls: 0, tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, costUsd: 0 },
+      usage: { calls: 0, reusedCalls: 0, tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, costUsd: 0 },
       summaryUrl: null,
     };
     const view = {

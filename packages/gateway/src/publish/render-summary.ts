@@ -175,7 +175,13 @@ function renderFooter({ headSha, attempt, turns, usage }: ReviewFacts): string {
   // A dollar sign before a number would be a snippet to GitLab.
   const cost = usage.costUsd === null ? 'cost unknown' : `${usage.costUsd.toFixed(4)} USD`;
   const spent = totalTokens(usage.tokens) === 0 ? 'no tokens' : `${tokens}, ${cost}`;
-  return `Commit ${codeSpan(headSha.slice(0, 12))}, attempt ${attempt}, ${count(turns, 'turn')}, ${spent}. ${askAgain}`;
+  const parts = [`attempt ${attempt}`, count(turns, 'turn'), spent, ...renderReused(usage)];
+  return `Commit ${codeSpan(headSha.slice(0, 12))}, ${parts.join(', ')}. ${askAgain}`;
+}
+
+function renderReused({ calls, reusedCalls }: RunUsage): readonly string[] {
+  if (reusedCalls === 0) return [];
+  return [`${reusedCalls} of ${count(calls + reusedCalls, 'model call')} answered from the store at no cost`];
 }
 
 function grouped(number: number): string {

@@ -93,7 +93,12 @@ const facts: ReviewFacts = {
   changedFiles: 25,
   notRead: Array.from({ length: 22 }, (_, index) => ({ path: `vendor/${index}.js`, why: 'vendored' })),
   turns: 12,
-  usage: { calls: 12, tokens: { input: 12_345, output: 2345, cacheRead: 123_456, cacheWrite: 0 }, costUsd: 0.1234 },
+  usage: {
+    calls: 12,
+    reusedCalls: 0,
+    tokens: { input: 12_345, output: 2345, cacheRead: 123_456, cacheWrite: 0 },
+    costUsd: 0.1234,
+  },
   secrets: [],
 };
 const clean: ReviewFacts = {
@@ -108,7 +113,7 @@ const clean: ReviewFacts = {
   partial: null,
   notRead: [],
   turns: 1,
-  usage: { calls: 0, tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, costUsd: null },
+  usage: { calls: 0, reusedCalls: 0, tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, costUsd: null },
 };
 
 describe('renderComment', () => {
@@ -135,6 +140,18 @@ describe('renderReview', () => {
     const text = `${renderReview(given)}\n`;
 
     expect(text).toBe(goldenText(import.meta.url, name, text));
+  });
+
+  it('says what was answered from the store, and only then', () => {
+    const tokens = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
+    const footer = (calls: number, reusedCalls: number) =>
+      renderReview({ ...facts, usage: { calls, reusedCalls, tokens, costUsd: 0 } })
+        .split('\n')
+        .at(-1);
+
+    expect(footer(1, 9)).toContain(', 9 of 10 model calls answered from the store at no cost. ');
+    expect(footer(0, 1)).toContain(', 1 of 1 model call answered from the store at no cost. ');
+    expect(footer(10, 0)).not.toContain('store');
   });
 
   it('stays under what a forge takes, and says what is missing', () => {

@@ -39,7 +39,7 @@ interface MemoryRun extends Spending {
   readonly reservations: Set<string>;
 }
 
-const noCounts: UsageCounts = { calls: 0, unpricedCalls: 0, nanoUsd: 0, tokens: noUsage };
+const noCounts: UsageCounts = { calls: 0, reusedCalls: 0, unpricedCalls: 0, nanoUsd: 0, tokens: noUsage };
 const maxRuns = 1000;
 const maxDays = 3;
 
@@ -126,11 +126,20 @@ export class MemoryRunStore implements RunStore {
     for (const spending of both) {
       const { calls, unpricedCalls, nanoUsd, tokens } = spending.counts;
       spending.counts = {
+        ...spending.counts,
         calls: calls + 1,
         unpricedCalls: unpricedCalls + (used.nanoUsd === null ? 1 : 0),
         nanoUsd: nanoUsd + (used.nanoUsd ?? 0),
         tokens: addUsage(tokens, used.tokens),
       };
+    }
+  }
+
+  async countReused(runId: RunId, day: string): Promise<void> {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    for (const spending of [run, this.#day(day)]) {
+      spending.counts = { ...spending.counts, reusedCalls: spending.counts.reusedCalls + 1 };
     }
   }
 

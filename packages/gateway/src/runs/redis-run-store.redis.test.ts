@@ -40,6 +40,27 @@ describe('RedisRunStore', () => {
     expect(ttls.filter((ttl) => ttl <= 0)).toEqual([]);
   });
 
+  it('reads records of before there was an answer store', async () => {
+    const redis = await openClient();
+    const store = new RedisRunStore(redis);
+    const { runId } = aRunRecord();
+    await store.start(aRunRecord(), 'hash-1');
+    const usage = { calls: 4, tokens: { input: 10, output: 5, cacheRead: 3, cacheWrite: 2 }, costUsd: 7e-9 };
+    const facts = { v: 1, headSha: 'c'.repeat(40), state: 'done', verdict: 'clean', comments: [], resolved: 0 };
+    const publication = { ...facts, heldBack: {}, usage, summaryUrl: null };
+    await redis.hset(`{drydock}:gateway:run:${runId}`, 'calls', '4', 'publication', JSON.stringify(publication));
+    await redis.rpush(`{drydock}:gateway:progress:${runId}`, '1\n1000\n4 0 7 10 5 3 2\n{"kind":"turn","turn":4}');
+
+    const run = await store.get(runId);
+    const progress = await store.progressAfter(runId, 0);
+    await store.close();
+
+    expect(run).toMatchObject({ usage: { calls: 4, reusedCalls: 0 }, publication: { usage: { reusedCalls: 0 } } });
+    expect(progress).toEqual([
+      { seq: 1, atMs: 1000, event: { kind: 'turn', turn: 4 }, usage: { ...usage, reusedCalls: 0 } },
+    ]);
+  });
+
   it('goes on when the server forgot its scripts', async () => {
     const redis = await openClient();
     const store = new RedisRunStore(redis);

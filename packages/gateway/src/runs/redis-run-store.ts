@@ -142,6 +142,13 @@ export class RedisRunStore implements RunStore {
     });
   }
 
+  async countReused(runId: RunId, day: string): Promise<void> {
+    await this.#run(countReused, {
+      keys: [this.#key(`run:${runId}`), this.#key(`day:${day}`)],
+      args: [this.#keepSeconds],
+    });
+  }
+
   async dayUsage(day: string): Promise<DayUsage> {
     const fields = await this.#ask((redis) => redis.hgetall(this.#key(`day:${day}`)));
     return {
@@ -236,6 +243,7 @@ const reserveBudget = script(
   z.enum(['reserved', 'run usd', 'run tokens', 'day usd', 'day tokens']),
 );
 const settleBudget = script('settle-budget.lua', z.int());
+const countReused = script('count-reused.lua', z.int());
 const storePublication = script('store-publication.lua', z.int());
 
 const reservedByReply = {
@@ -253,6 +261,7 @@ function count(text: string | undefined): number {
 function readCounts(fields: Readonly<Record<string, string | undefined>>): UsageCounts {
   return {
     calls: count(fields['calls']),
+    reusedCalls: count(fields['reused']),
     unpricedCalls: count(fields['unpriced']),
     nanoUsd: count(fields['nanoUsd']),
     tokens: {
@@ -264,7 +273,8 @@ function readCounts(fields: Readonly<Record<string, string | undefined>>): Usage
   };
 }
 
-const usageFields = ['calls', 'unpriced', 'nanoUsd', 'input', 'output', 'cacheRead', 'cacheWrite'] as const;
+/** In the order of `add-progress.lua`; lines of before there was an answer store end sooner. */
+const usageFields = ['calls', 'unpriced', 'nanoUsd', 'input', 'output', 'cacheRead', 'cacheWrite', 'reused'] as const;
 
 /** A line as `add-progress.lua` wrote it. */
 function readEntry(line: string): ProgressEntry {

@@ -150,7 +150,12 @@ export function runStoreContract(open: () => Promise<RunStore>): void {
           comments: [],
           resolved: 0,
           heldBack: { 'over the cap': 2 },
-          usage: { calls: 0, tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, costUsd: null },
+          usage: {
+            calls: 0,
+            reusedCalls: 0,
+            tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
+            costUsd: null,
+          },
           summaryUrl: null,
         };
         await store.start(record, 'hash-1');
@@ -180,13 +185,23 @@ export function runStoreContract(open: () => Promise<RunStore>): void {
             seq: 2,
             atMs: 1000,
             event: log('two\nlines'),
-            usage: { calls: 0, tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, costUsd: 0 },
+            usage: {
+              calls: 0,
+              reusedCalls: 0,
+              tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
+              costUsd: 0,
+            },
           },
           {
             seq: 3,
             atMs: 2000,
             event: log('three'),
-            usage: { calls: 1, tokens: { input: 10, output: 5, cacheRead: 3, cacheWrite: 2 }, costUsd: 7e-9 },
+            usage: {
+              calls: 1,
+              reusedCalls: 0,
+              tokens: { input: 10, output: 5, cacheRead: 3, cacheWrite: 2 },
+              costUsd: 7e-9,
+            },
           },
         ]);
       });
@@ -278,6 +293,7 @@ export function runStoreContract(open: () => Promise<RunStore>): void {
         expect(await store.reserve(aReservation({ id: 'b', nanoUsd: 900 }), limits)).toEqual({ kind: 'reserved' });
         expect((await store.get(first.runId))?.usage).toEqual({
           calls: 1,
+          reusedCalls: 0,
           tokens: { input: 10, output: 5, cacheRead: 3, cacheWrite: 2 },
           costUsd: 100e-9,
         });
@@ -301,6 +317,28 @@ export function runStoreContract(open: () => Promise<RunStore>): void {
           spentNanoUsd: 100,
           spentTokens: 20,
         });
+      });
+
+      it('counts calls answered from the answer store beside the paid ones, and no money for them', async () => {
+        const record = aRunRecord();
+        await store.start(record, 'hash-1');
+        const call = aReservation({ nanoUsd: 300 });
+        await store.countReused(record.runId, call.day);
+        await store.reserve(call, noLimits);
+        await store.settle(call, { charged: { nanoUsd: 100, tokens: 20 }, used: used(100) });
+        await store.countReused(record.runId, call.day);
+        await store.addProgress(record.runId, [{ kind: 'turn', turn: 3 }], 1000);
+
+        const usage = { calls: 1, reusedCalls: 2, costUsd: 100e-9 };
+        expect((await store.get(record.runId))?.usage).toMatchObject(usage);
+        expect((await store.progressAfter(record.runId, 0))[0]?.usage).toMatchObject(usage);
+        expect(await store.dayUsage(call.day)).toMatchObject({ usage, spentNanoUsd: 100, spentTokens: 20 });
+      });
+
+      it('counts nothing reused for a run that is not known', async () => {
+        await store.countReused(runIdOf('review:gitlab:9:9', 1), '2026-11-21');
+
+        expect((await store.dayUsage('2026-11-21')).usage.reusedCalls).toBe(0);
       });
 
       it('counts no call for one that was never answered', async () => {

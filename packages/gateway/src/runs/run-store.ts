@@ -2,7 +2,8 @@
  * What the gateway remembers of runs: who may speak for them, what they used, what they did and what came of it.
  *
  * Only the newest launch of a task is alive. A run's token is kept as a hash; starting the same run again replaces it.
- * Money is counted in billionths of a dollar, as whole numbers. Every write is atomic and may be repeated.
+ * Money is counted in billionths of a dollar, as whole numbers. Every write is atomic and may be repeated, but for
+ * `countReused`, on which nothing depends.
  */
 import {
   RunId,
@@ -113,6 +114,9 @@ export interface RunStore {
   /** Replaces a reservation by what the call came to. Unknown or settled ones change nothing. */
   settle(reservation: Reservation, settlement: Settlement): Promise<void>;
 
+  /** A call was answered from the answer store. A run that is not known counts nothing. */
+  countReused(runId: RunId, day: string): Promise<void>;
+
   dayUsage(day: string): Promise<DayUsage>;
 
   storePublication(runId: RunId, publication: Publication): Promise<void>;
@@ -128,6 +132,7 @@ export const maxProgressEntries = 500;
 /** Sums as they are counted: whole numbers. */
 export interface UsageCounts {
   readonly calls: number;
+  readonly reusedCalls: number;
   readonly unpricedCalls: number;
   readonly nanoUsd: number;
   readonly tokens: TokenUsage;
@@ -135,6 +140,6 @@ export interface UsageCounts {
 
 /** Sums as they are told. One call without a known price makes the cost unknown. */
 export function usageOf(counts: UsageCounts): RunUsage {
-  const { calls, unpricedCalls, nanoUsd, tokens } = counts;
-  return { calls, tokens, costUsd: unpricedCalls > 0 ? null : nanoUsd / 1e9 };
+  const { calls, reusedCalls, unpricedCalls, nanoUsd, tokens } = counts;
+  return { calls, reusedCalls, tokens, costUsd: unpricedCalls > 0 ? null : nanoUsd / 1e9 };
 }

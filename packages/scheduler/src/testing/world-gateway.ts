@@ -143,7 +143,7 @@ export class WorldGateway implements Gateway {
       isRevoked: false,
       isPublished: false,
       result: null,
-      usage: { calls: 0, tokens: noUsage, costUsd: 0 },
+      usage: { calls: 0, reusedCalls: 0, tokens: noUsage, costUsd: 0 },
     });
     return { kind: 'granted', runId, token: 't'.repeat(43), deadlineSeconds: 600 };
   }

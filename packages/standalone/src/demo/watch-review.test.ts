@@ -15,7 +15,7 @@ import { watchReview, type WatchedStandalone } from './watch-review.ts';
 
 const subject = { forge: 'gitlab', projectId: '1', iid: 1 };
 const taskId = taskIdOf('review', subject);
-const usage = { calls: 1, tokens: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 }, costUsd: null };
+const usage = { calls: 1, reusedCalls: 0, tokens: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 }, costUsd: null };
 const review: ReviewResult = {
   kind: 'review',
   headSha: 'a'.repeat(40),

@@ -3,8 +3,9 @@
 -- ARGV: time (ms), entries kept, seconds to keep, event (JSON) ...
 -- Reply: number of the last entry, 0 when the run is not known
 if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 0 end
-local counts = redis.call('HMGET', KEYS[1], 'calls', 'unpriced', 'nanoUsd', 'input', 'output', 'cacheRead', 'cacheWrite')
-for i = 1, 7 do counts[i] = counts[i] or '0' end
+local names = { 'calls', 'unpriced', 'nanoUsd', 'input', 'output', 'cacheRead', 'cacheWrite', 'reused' }
+local counts = redis.call('HMGET', KEYS[1], unpack(names))
+for i = 1, #names do counts[i] = counts[i] or '0' end
 local usage = table.concat(counts, ' ')
 local seq = 0
 for i = 4, #ARGV do
