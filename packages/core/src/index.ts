@@ -68,6 +68,8 @@ export {
   runIdOf,
 } from './control-protocol.ts';
 export { WireError, fromWireError, toWireError } from './wire-error.ts';
+export { dropHiddenCharacters, hasHiddenCharacters, showHiddenCharacters } from './markdown/hidden-characters.ts';
+export { codeSpan, neutraliseLine, neutraliseText, quotedCode, tableCell } from './markdown/neutralise.ts';
 export { parseRawDiff, type RawDiffEntry } from './diff/raw-diff.ts';
 export { parseUnifiedDiff } from './diff/unified-diff.ts';
 export { countLines, rowAt, rowsOf, type DiffPoint, type DiffRow, type FileDiff, type Hunk } from './diff/file-diff.ts';

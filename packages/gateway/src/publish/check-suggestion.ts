@@ -1,5 +1,4 @@
-import type { Finding, Placement } from '@drydock/core';
-import { hasHiddenCharacters } from './hidden-characters.ts';
+import { hasHiddenCharacters, type Finding, type Placement } from '@drydock/core';
 import { findSecrets } from './redact-secrets.ts';
 
 /** Why a suggestion is not offered with one click. */

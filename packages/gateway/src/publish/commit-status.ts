@@ -1,6 +1,5 @@
-import { BlockedError, TerminalError, type MergeRequestRef, type Sha } from '@drydock/core';
+import { BlockedError, TerminalError, showHiddenCharacters, type MergeRequestRef, type Sha } from '@drydock/core';
 import type { CommitStatus } from '@drydock/forge';
-import { showHiddenCharacters } from './hidden-characters.ts';
 import type { PublishPorts } from './publish-ports.ts';
 import { writeAndLook } from './write-and-look.ts';
 

@@ -1,4 +1,4 @@
-import { dropHiddenCharacters } from './hidden-characters.ts';
+import { dropHiddenCharacters } from '@drydock/core';
 
 interface SecretRule {
   /** What is shown in its place. */

@@ -1,7 +1,6 @@
-import type { Finding } from '@drydock/core';
+import { codeSpan, neutraliseLine, neutraliseText, quotedCode, type Finding } from '@drydock/core';
 import type { CheckedFinding } from './check-findings.ts';
 import type { CheckedSuggestion, SuggestionRefusal } from './check-suggestion.ts';
-import { codeSpan, neutraliseLine, neutraliseText, quotedCode } from './neutralise.ts';
 import { redactSecrets } from './redact-secrets.ts';
 
 /** Severities as people read them. */

@@ -3,7 +3,11 @@
  * it, so that nothing that was found is lost by a review that then fails.
  */
 import {
+  codeSpan,
   compareSeverity,
+  neutraliseLine,
+  neutraliseText,
+  tableCell,
   totalTokens,
   type NotRead,
   type ReviewState,
@@ -12,7 +16,6 @@ import {
   type Verdict,
 } from '@drydock/core';
 import type { HeldBackWhy } from './check-findings.ts';
-import { codeSpan, neutraliseLine, neutraliseText, tableCell } from './neutralise.ts';
 import { redactSecrets } from './redact-secrets.ts';
 import { renderTitle, severityNames } from './render-comment.ts';
 
