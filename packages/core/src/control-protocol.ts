@@ -7,6 +7,7 @@
  *   POST /control/v1/runs                                           RunRequest → RunGrant
  *   GET  /control/v1/runs/:runId                                    RunView
  *   GET  /control/v1/runs/:runId/progress?after=N                   ProgressPage
+ *   GET  /control/v1/runs/:runId/report                             ReviewReport
  *   POST /control/v1/runs/:runId/revoke                             → 204
  *   POST /control/v1/runs/:runId/publish                            Publication
  *

@@ -15,6 +15,7 @@ export type RouteName =
   | 'start_run'
   | 'run'
   | 'run_progress'
+  | 'run_report'
   | 'revoke'
   | 'publish'
   | 'metrics'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { WireError, type ReviewResult } from '@drydock/core';
+import { ReviewReport, WireError, type ReviewResult } from '@drydock/core';
 import { startFakeGitLab, type FakeGitLab, type GitLabProject } from '@drydock/testkit';
 import { TestGateway, refsOf, runIdFor, type Answer, type Reviewable } from './test-gateway.ts';
 
@@ -101,6 +101,72 @@ describe('publishing through the gateway', () => {
 
     expect((await publish(reviewable)).json).toMatchObject({ comments: [], heldBack: { 'not-confirmed': 1 } });
     expect(gitlab.discussions(1)).toEqual([]);
+  });
+
+  it('tells the review as data and writes nothing, however often it is asked', async () => {
+    const reviewable = await aReviewedRun();
+    const report = async () =>
+      ReviewReport.parse((await gateway.control('GET', `/runs/${runIdFor(reviewable, 1)}/report`)).json);
+
+    const before = await report();
+    const again = await report();
+    const notesBefore = gitlab.notes(1).length;
+    await publish(reviewable);
+    const after = await report();
+
+    expect(before).toMatchObject({
+      change: { kind: 'merge-request', title: 'Log the sum', targetBranch: 'main', diffRefs: reviewable.refs },
+      partial: null,
+      verdict: 'comment',
+      failOn: null,
+      overview: 'It logs.',
+      findings: [
+        {
+          path: 'src/total.js',
+          startLine: 4,
+          severity: 'medium',
+          suggestion: [],
+          rule: 'debug-output',
+          placement: 'inline',
+          isNew: true,
+          code: {
+            startLine: 1,
+            lines: [
+              'export function total(prices) {',
+              '  let sum = 0;',
+              '  for (const price of prices) sum += price;',
+              '  console.log(sum);',
+              '  return sum;',
+              '}',
+            ],
+          },
+        },
+      ],
+    });
+    expect(again).toEqual(before);
+    expect(notesBefore).toBe(0);
+    expect(after.findings).toMatchObject([{ identity: before.findings[0]?.identity, isNew: false }]);
+  });
+
+  it('tells no secret that stands in the code, the words or the replacement', async () => {
+    const secret = ['sk', 'ant', 'api03', 'Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MA'].join('-');
+    await gitlab.push(project, 'feature', { 'src/total.js': after.replace('console.log(sum)', `log("${secret}")`) });
+    await gitlab.openMergeRequest({ project, sourceBranch: 'feature', title: 'Log', author: gitlab.bot });
+    const reviewable = { projectId: project.id, iid: 1, refs: refsOf(gitlab.diffRefs(1)) };
+    const { token } = await gateway.startRun(reviewable);
+    const [finding] = aResult(reviewable).result.findings;
+    const leaky = { title: `Key ${secret}`, reason: `It is ${secret}.`, suggestion: `  log(${secret});` };
+    const findings = [{ ...finding, ...leaky, quotedCode: `  log("${secret}");` }] as ReviewResult['findings'];
+    await gateway.agent(token, 'PUT', '/run/v1/result', aResult(reviewable, { findings, summary: 'Read\u202eme' }));
+
+    const answer = await gateway.control('GET', `/runs/${runIdFor(reviewable, 1)}/report`);
+
+    const { overview, findings: told } = ReviewReport.parse(answer.json);
+    expect(overview).toBe('Read‹U+202E›me');
+    expect(told).toMatchObject([
+      { title: 'Key (Anthropic key redacted)', reason: 'It is (Anthropic key redacted).', suggestion: null },
+    ]);
+    expect(JSON.stringify(answer.json)).not.toContain(secret);
   });
 
   it('is refused without a result, and for a failed run', async () => {

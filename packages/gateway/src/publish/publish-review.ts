@@ -11,13 +11,13 @@
  *   tell     the summary note, the commit status
  */
 import { TransientError, type Publication } from '@drydock/core';
-import { checkFindings, filesToRead, type CheckedFindings } from './check-findings.ts';
-import { codeIsGone, filesUnderMarks, type LinesOf } from './code-is-gone.ts';
+import type { CheckedFindings } from './check-findings.ts';
+import { codeIsGone, type LinesOf } from './code-is-gone.ts';
+import { judgeReview, readFiles, secretsOf } from './judge-review.ts';
 import { readOwnNotes, type OwnNotes } from './own-notes.ts';
-import { isDeclined, knowFindings, planThreads, type ThreadPlan } from './plan-threads.ts';
+import { knowFindings, planThreads, type ThreadPlan } from './plan-threads.ts';
 import { postFindings } from './post-findings.ts';
 import type { PublishPorts } from './publish-ports.ts';
-import { findSecrets } from './redact-secrets.ts';
 import { assertWanted, type ReviewToPublish } from './review-to-publish.ts';
 import { tellReview } from './tell-review.ts';
 import { tidyThreads } from './tidy-threads.ts';
@@ -35,7 +35,7 @@ export async function publishReview(
   await assertWanted(publisher);
   const before = await readOwnNotes(ports, review.mergeRequest.ref, signal);
   const linesOf = await readFiles(review, before);
-  const checked = judge(review, before, linesOf);
+  const checked = judgeReview(review, before, linesOf);
   const placed = await postFindings(publisher, checked.standing, plan(review, checked, before, linesOf).toPost);
 
   const after = await readOwnNotes(ports, review.mergeRequest.ref, signal);
@@ -46,32 +46,6 @@ export async function publishReview(
     throw new TransientError('forge.bad_answer', `${missing.length} comments do not stand on the merge request yet`);
   const resolved = await tidyThreads(publisher, threads);
   return tellReview(publisher, { checked, threads, unplaced, notes: after, resolved });
-}
-
-/** What the code under review gives away must not be repeated in words. */
-function secretsOf({ result }: ReviewToPublish): string[] {
-  return [...new Set(result.findings.flatMap((finding) => findSecrets(finding.quotedCode)))];
-}
-
-async function readFiles({ result, diff, readLines }: ReviewToPublish, { threads }: OwnNotes): Promise<LinesOf> {
-  const marks = threads.map((thread) => thread.mark);
-  const known = new Map<string, readonly string[] | null>();
-  for (const { side, path } of [...filesToRead(result.findings, diff), ...filesUnderMarks(marks, diff)]) {
-    const key = `${side}:${path}`;
-    if (!known.has(key)) known.set(key, await readLines(side, path));
-  }
-  return (side, path) => known.get(`${side}:${path}`) ?? null;
-}
-
-function judge({ result, diff, policy }: ReviewToPublish, notes: OwnNotes, linesOf: LinesOf): CheckedFindings {
-  const known = knowFindings(notes);
-  const pathIsGone = (path: string) => linesOf('new', path) === null;
-  return checkFindings(result.findings, {
-    diff,
-    linesOf,
-    policy,
-    isDeclined: (finding) => isDeclined(known, finding, pathIsGone),
-  });
 }
 
 function plan({ diff }: ReviewToPublish, checked: CheckedFindings, notes: OwnNotes, linesOf: LinesOf): ThreadPlan {

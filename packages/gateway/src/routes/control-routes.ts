@@ -28,6 +28,7 @@ import { writeState } from '../publish/write-state.ts';
 import { requireForge } from '../require-forge.ts';
 import type { LiveRuns } from '../runs/live-runs.ts';
 import { publishRun, type PublishRunPorts } from '../runs/publish-run.ts';
+import { reportRun } from '../runs/report-run.ts';
 import type { StoredRun } from '../runs/run-store.ts';
 import { route, type RouteHandler, type RoutePorts } from './route.ts';
 
@@ -115,6 +116,11 @@ export function controlRoutes(ports: ControlPorts, tokens: readonly Secret[]): R
     response.status(204).end();
   };
   router.post(`${prefix}/runs/:runId/revoke`, route(ports, 'revoke', asControl(revoke)));
+
+  const report: RouteHandler = async (request, response, signal) => {
+    sendJson(response, 200, await reportRun(ports, runIdOf(request), signal));
+  };
+  router.get(`${prefix}/runs/:runId/report`, route(ports, 'run_report', asControl(report)));
 
   const publish: RouteHandler = async (request, response, signal) => {
     const run = await requireRun(ports, runIdOf(request));

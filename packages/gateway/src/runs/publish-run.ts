@@ -6,14 +6,13 @@ import {
   type Publication,
   type ReviewResult,
   type RunId,
-  type Side,
 } from '@drydock/core';
-import { ObjectReader, readDiff } from '@drydock/git';
-import { ensureRunMirror, type RunMirrorPorts } from '../git/ensure-run-mirror.ts';
+import type { RunMirrorPorts } from '../git/ensure-run-mirror.ts';
 import type { MarkerKeys } from '../publish/marker.ts';
 import { publishReview } from '../publish/publish-review.ts';
 import { readReviewed } from '../publish/read-reviewed.ts';
 import { requireForge } from '../require-forge.ts';
+import { openRunChange } from './open-run-change.ts';
 import type { RunStore, StoredRun } from './run-store.ts';
 
 /** What publishing a run needs. */
@@ -23,8 +22,6 @@ export interface PublishRunPorts extends RunMirrorPorts {
   readonly clock: Clock;
   readonly log: Log;
 }
-
-const maxFileBytes = 8 * 1024 * 1024;
 
 /**
  * Publishes the review of a run. Once it stands whole, a further call tells what it came to. Throws `StaleError` when a
@@ -50,24 +47,16 @@ async function publish(
   const forge = requireForge(ports.forges, subject.forge);
   const assertCurrent = async () => assertNewest(await ports.store.get(runId));
   await assertCurrent();
-  const repo = await ensureRunMirror(ports, run, signal);
-  const { baseSha, headSha } = diffRefs;
-  const diff = await readDiff({ repo, baseSha, headSha }, signal);
+  await using change = await openRunChange(ports, run, signal);
   const { mergeRequest } = await forge.readMergeRequest(subject, signal);
   const reviewed = await readReviewed({ forge, markerKeys: ports.markerKeys }, subject, signal);
-  await using reader = new ObjectReader({ repo });
-  const readLines = async (side: Side, path: string) => {
-    const revision = side === 'new' ? headSha : baseSha;
-    const read = await reader.read({ revision, path }, { maxBytes: maxFileBytes, signal });
-    return read.kind === 'found' && read.type === 'blob' ? linesOf(read.content) : null;
-  };
   return await publishReview(
     { ...ports, forge },
     {
       mergeRequest: { ...mergeRequest, reviewed },
       refs: diffRefs,
-      diff,
-      readLines,
+      diff: change.diff,
+      readLines: change.readLines,
       result,
       policy,
       usage: run.usage,
@@ -78,7 +67,8 @@ async function publish(
   );
 }
 
-function resultOf({ result }: StoredRun): ReviewResult {
+/** What an agent handed in. Throws `TerminalError` (`run.no_result`) when it has not, or could not review. */
+export function resultOf({ result }: StoredRun): ReviewResult {
   if (result === null) throw new TerminalError('run.no_result', 'the run has not handed in a result');
   if (result.kind !== 'review') throw new TerminalError('run.no_result', 'the run failed: there is no review');
   return result;
@@ -88,11 +78,4 @@ function resultOf({ result }: StoredRun): ReviewResult {
 function assertNewest(run: StoredRun | null): void {
   if (run === null) throw new StaleError('run.unknown', 'the run is not known any more');
   if (run.isSuperseded) throw new StaleError('run.launch_superseded', 'a newer launch of this task has begun');
-}
-
-/** Lines without their line feeds; null for what is no text. */
-function linesOf(content: Buffer): readonly string[] | null {
-  if (content.includes(0)) return null;
-  const lines = content.toString('utf8').split('\n');
-  return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
 }
