@@ -103,6 +103,8 @@ export interface Forge {
   readonly id: ForgeId;
   /** The account our credential belongs to; asked once. */
   self(signal: AbortSignal): Promise<Omit<ForgeUser, 'isBot'>>;
+  /** The id of the project at this path now. Throws `TerminalError` (`forge.not_found`) when we see none there. */
+  findProject(path: string, signal: AbortSignal): Promise<NumericId>;
   readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<ForgeMergeRequest>;
   readHead(ref: MergeRequestRef, signal: AbortSignal): Promise<MergeRequestHead>;
   /** Asked at the forge each time: roles change. `none` for strangers and blocked members. */

@@ -57,6 +57,14 @@ describe('GitLabForge reads', () => {
     expect(member.authorRole).toBe('developer');
   });
 
+  it('the id of a project by its path', async () => {
+    await using world = await start();
+    await using forge = connect(world.gitlab);
+
+    expect(await forge.findProject('group/sub/service', signal)).toBe(world.ref.projectId);
+    await expect(forge.findProject('group/sub/other', signal)).rejects.toMatchObject({ code: 'forge.not_found' });
+  });
+
   it('no diff refs while GitLab has not prepared the version', async () => {
     const clock = new ManualClock();
     await using world = await start({ clock, diffRefsDelayMs: 3000 });

@@ -19,6 +19,7 @@ import {
   MergeRequestNotes,
   MergeRequests,
   ProjectMembers,
+  Projects,
   Users,
 } from '@gitbeaker/rest';
 import type { z } from 'zod';
@@ -42,6 +43,7 @@ import {
   GitLabDiscussion,
   GitLabMember,
   GitLabMergeRequest,
+  GitLabProject,
   GitLabUser,
   GitLabVersions,
 } from './gitlab-schema.ts';
@@ -101,6 +103,10 @@ export class GitLabForge implements Forge {
       this.#self = { id, username };
     }
     return this.#self;
+  }
+
+  async findProject(path: string, signal: AbortSignal): Promise<NumericId> {
+    return parse(GitLabProject, await new Projects(this.#options(signal)).show(path)).id;
   }
 
   async readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<ForgeMergeRequest> {

@@ -14,6 +14,9 @@ export const GitLabUser = z.object({
   bot: z.boolean().nullish(),
 });
 
+/** GET /projects/:id */
+export const GitLabProject = z.object({ id: Id });
+
 /** GET /projects/:id/members/all/:user_id */
 export const GitLabMember = z.object({ access_level: z.int(), state: z.string().nullish() });
 

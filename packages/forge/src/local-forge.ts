@@ -17,6 +17,7 @@ export function createLocalForge({ id, mergeRequest }: LocalForgeSettings): Forg
   return {
     id,
     self: async () => ({ id: author.id, username: author.username }),
+    findProject: async () => mergeRequest.ref.projectId,
     readMergeRequest: async () => ({ mergeRequest, isDiffCut: false }),
     readHead: async () => ({ state, headSha, diffRefs, isDiffCut: false }),
     readRole: async () => ({ role: 'owner', isBot: false }),

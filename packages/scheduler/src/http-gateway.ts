@@ -4,7 +4,9 @@ import {
   DrydockError,
   Member,
   MergeRequest,
+  ProgressPage,
   Publication,
+  ReviewReport,
   RunGrant,
   RunView,
   StateWritten,
@@ -13,6 +15,7 @@ import {
   WireError,
   fromWireError,
   type MergeRequestRef,
+  type ProgressEntry,
   type Secret,
 } from '@drydock/core';
 import { z } from 'zod';
@@ -99,6 +102,19 @@ export class HttpGateway implements Gateway {
       timeoutMs: this.#settings.longTimeoutMs,
     };
     return this.#ask(call, Publication, signal);
+  }
+
+  /** The review of a run as data, checked as it would be published. */
+  reportRun(runId: string, signal: AbortSignal): Promise<ReviewReport> {
+    const path = `/control/v1/runs/${runId}/report`;
+    return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.longTimeoutMs }, ReviewReport, signal);
+  }
+
+  /** Progress after a sequence number, oldest first; none of an unknown run. */
+  async readProgress(runId: string, after: number, signal: AbortSignal): Promise<readonly ProgressEntry[]> {
+    const path = `/control/v1/runs/${runId}/progress?after=${String(after)}`;
+    const call: Call = { method: 'GET', path, timeoutMs: this.#settings.timeoutMs };
+    return (await this.#ask(call, ProgressPage, signal)).entries;
   }
 
   async #ask<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {

@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { agentMainPath } from '@drydock/agent';
 import {
-  ProgressPage,
   Secret,
   projectAllowList,
   type Clock,
@@ -159,7 +158,7 @@ export async function startStandalone(
     publications,
     ended: scheduler.ended,
     readRun: (runId, signal) => client.readRun(runId, signal),
-    readProgress: (runId, after, signal) => readProgress({ url: gateway.url, controlToken }, runId, after, signal),
+    readProgress: (runId, after, signal) => client.readProgress(runId, after, signal),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -192,17 +191,4 @@ function rememberPublications(gateway: Gateway, publications: Map<RunId, Publica
       return publication;
     },
   };
-}
-
-async function readProgress(
-  { url, controlToken }: { readonly url: string; readonly controlToken: Secret },
-  runId: RunId,
-  after: number,
-  signal: AbortSignal,
-): Promise<readonly ProgressEntry[]> {
-  const response = await fetch(`${url}/control/v1/runs/${runId}/progress?after=${String(after)}`, {
-    headers: { authorization: `Bearer ${controlToken.reveal()}` },
-    signal,
-  });
-  return response.ok ? ProgressPage.parse(await response.json()).entries : [];
 }

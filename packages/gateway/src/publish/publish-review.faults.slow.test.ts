@@ -187,6 +187,7 @@ function dyingForge(forge: Forge, writes: number, life: AbortController): Forge 
   return {
     id: forge.id,
     self: forge.self.bind(forge),
+    findProject: forge.findProject.bind(forge),
     readMergeRequest: forge.readMergeRequest.bind(forge),
     readHead: forge.readHead.bind(forge),
     readRole: forge.readRole.bind(forge),
