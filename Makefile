@@ -1,7 +1,7 @@
 # One entry to everything. The scripts behind it run on the Node 24 in node_modules, whatever the machine has.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo dev check fix test test-fast test-live bench bootstrap bootstrap-tests clean
+.PHONY: help demo dev check fix test test-fast test-live bench package bootstrap bootstrap-tests clean
 
 ARGS =
 BENCH =
@@ -35,6 +35,9 @@ test-live: bootstrap ## Runs the tests against your own GitLab and model key (do
 bench: bootstrap-tests ## Measures and prints a table; BENCH=ingest for those whose name begins so
 	@$(WITH_NODE_24) exec node bench/run.ts $(BENCH)
 
+package: bootstrap ## Builds the npm package of the command: .cache/drydock-cli-<version>.tgz
+	@mkdir -p .cache && $(WITH_NODE_24) npm pack --silent -w packages/cli --pack-destination .cache
+
 bootstrap: ## Installs the locked dependencies, if they changed
 	@sh scripts/bootstrap.sh
 
@@ -42,4 +45,4 @@ bootstrap-tests:
 	@sh scripts/bootstrap.sh --redis
 
 clean: ## Removes what can be made again: dependencies, caches, results
-	rm -rf node_modules packages/*/node_modules packages/*/dist coverage .cache bench/results.json
+	rm -rf node_modules packages/*/node_modules packages/*/dist packages/cli/LICENSE packages/cli/THIRD-PARTY-NOTICES coverage .cache bench/results.json

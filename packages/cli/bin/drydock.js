@@ -1,20 +1,27 @@
 #!/usr/bin/env node
 // Starts the command on Node 24. Plain JavaScript of any age, because an older Node may be the one that runs it.
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { spawnSync } from 'child_process';
+import { existsSync, readFileSync } from 'fs';
+import { dirname, join } from 'path';
+import { fileURLToPath } from 'url';
 
-const major = Number(process.versions.node.split('.')[0]);
+const here = dirname(fileURLToPath(import.meta.url));
+// A checkout has sources and runs them, built or not; a package has only what was built of them.
+const isCheckout = existsSync(join(here, '..', 'src', 'main.ts'));
 
-if (major >= 24) {
-  await import('../src/main.ts');
+if (majorOf(process.versions.node) >= 24) {
+  import('./compile-cache.js')
+    .then(({ useCompileCache }) => useCompileCache(process.env))
+    .then(() => import(isCheckout ? '../src/main.ts' : '../dist/main.js'));
 } else {
-  const node = findNode24(dirname(fileURLToPath(import.meta.url)));
+  const node = findNode24(here);
   if (node === null) {
     process.stderr.write(
-      `Drydock needs Node 24; this is Node ${process.versions.node}.\n` +
-        'In a checkout, "npm ci" installs one beside it; elsewhere see https://nodejs.org/en/download\n',
+      `Drydock needs Node 24 or newer; this is Node ${process.versions.node}.\n` +
+        (isCheckout
+          ? 'In a checkout, "npm ci" installs one beside it.\n'
+          : 'This runs it with one: npx -p node@24 -p @drydock/cli drydock review\n') +
+        'Or get one from https://nodejs.org/en/download\n',
     );
     process.exit(1);
   }
@@ -23,10 +30,18 @@ if (major >= 24) {
   process.exit(status === null ? 1 : status);
 }
 
-/** The Node that npm installed as our dependency, in this folder's or a parent's node_modules. */
+function majorOf(version) {
+  return Number(version.split('.')[0]);
+}
+
+/** The Node that npm installed into this folder's or a parent's node_modules; an old one there is of no more use. */
 function findNode24(from) {
-  const candidate = join(from, 'node_modules', '.bin', 'node');
-  if (existsSync(candidate)) return candidate;
+  const folder = join(from, 'node_modules', 'node');
+  const program = join(folder, 'bin', 'node');
+  if (existsSync(program)) {
+    const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    if (majorOf(version) >= 24) return program;
+  }
   const parent = dirname(from);
   return parent === from ? null : findNode24(parent);
 }

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** New content by path; null removes the file. */
 export type DemoFiles = Readonly<Record<string, string | Buffer | null>>;
@@ -7,7 +8,7 @@ export type DemoFiles = Readonly<Record<string, string | Buffer | null>>;
 /** A value that secret scanners know by its form. Put together here, so that this repository does not hold it. */
 export const fakePaymentKey = ['sk', 'live', '00DEMO00FAKE00KEY00ONLY00'].join('_');
 
-const filesFolder = join(import.meta.dirname, 'files');
+const filesFolder = fileURLToPath(new URL('files', import.meta.url));
 const textEnding = '.txt'; // keeps compilers, linters and test runners away from the demo's own sources
 
 /** The files of one step of the demo's history. */
