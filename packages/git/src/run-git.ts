@@ -40,22 +40,39 @@ const killGraceMs = 1_000;
 /** Starts git for streaming. Its group of processes ends with the signal, the time or the disposal. */
 export function startGit(call: GitCall): GitProcess {
   const { repo, args, signal, timeoutMs, network = null, settings = [], protocol = null, exitCodes = [0] } = call;
-  if (signal.aborted) throw new TransientError('aborted', `git ${args[0] ?? ''} was given up before it began`);
   const repository = repo.gitDir === null ? null : repo;
-  const environment = { searchPath: repo.searchPath, repo: repository, network, settings, protocol };
-  const child = spawn('git', ['--no-pager', ...args], {
-    cwd: repo.gitDir ?? '/',
-    env: gitEnvironment(environment),
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const env = gitEnvironment({ searchPath: repo.searchPath, repo: repository, network, settings, protocol });
+  return launchGit({ args, signal, timeoutMs, env, searchPath: repo.searchPath, cwd: repo.gitDir ?? '/', exitCodes });
+}
+
+/** A git process down to its environment. */
+interface GitLaunch {
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly searchPath: string;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number | null;
+  /** Exit codes that are answers; null: all. */
+  readonly exitCodes: readonly number[] | null;
+}
+
+/** A process of git, and what it said beside its output. */
+export interface LaunchedGit extends GitProcess {
+  readonly said: Promise<string>;
+}
+
+/** Starts git as it is told, for callers within this package: they answer for the environment. */
+export function launchGit({ args, cwd, env, searchPath, signal, timeoutMs, exitCodes }: GitLaunch): LaunchedGit {
+  if (signal.aborted) throw new TransientError('aborted', `git ${args[0] ?? ''} was given up before it began`);
+  const child = spawn('git', ['--no-pager', ...args], { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const timeout = timeoutMs === null ? null : AbortSignal.timeout(timeoutMs);
   const closed = watch(child);
   const stop = stopWith(child, closed, timeout === null ? signal : AbortSignal.any([signal, timeout]));
   const ended = closed.then(({ exitCode, endSignal, stderr, spawnError }) => {
     const command = args[0] ?? '';
-    if (spawnError !== null) throw spawnFailed(spawnError, repo);
-    if (exitCode !== null && exitCodes.includes(exitCode)) return exitCode;
+    if (spawnError !== null) throw spawnFailed(spawnError, searchPath, cwd);
+    if (exitCode !== null && (exitCodes === null || exitCodes.includes(exitCode))) return exitCode;
     if (signal.aborted) throw new TransientError('aborted', `git ${command} was given up`);
     if (timeout?.aborted === true) {
       throw new TransientError('git.timeout', `git ${command} took longer than ${String(timeoutMs)} ms`);
@@ -68,6 +85,7 @@ export function startGit(call: GitCall): GitProcess {
     stdin: child.stdin,
     stdout: child.stdout,
     ended,
+    said: closed.then(({ stderr }) => stderr),
     [Symbol.asyncDispose]: async () => {
       child.stdin.destroy();
       child.stdout.destroy();
@@ -89,18 +107,24 @@ export async function runGit(
 ): Promise<GitAnswer> {
   await using git = startGit(call);
   git.stdin.end(call.input ?? '');
+  const stdout = await collectOutput(git, call.args[0] ?? '', call.maxOutputBytes);
+  return { exitCode: await git.ended, stdout };
+}
+
+/** All that a process of git prints. Throws `git.output_too_large`. */
+export async function collectOutput(git: GitProcess, command: string, maxOutputBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   const output: AsyncIterable<Buffer> = git.stdout;
   for await (const chunk of output) {
     bytes += chunk.length;
-    if (bytes > call.maxOutputBytes) {
-      const limit = `more than ${String(call.maxOutputBytes)} bytes`;
-      throw new TerminalError('git.output_too_large', `git ${call.args[0] ?? ''} answered ${limit}`);
+    if (bytes > maxOutputBytes) {
+      const limit = `more than ${String(maxOutputBytes)} bytes`;
+      throw new TerminalError('git.output_too_large', `git ${command} answered ${limit}`);
     }
     chunks.push(chunk);
   }
-  return { exitCode: await git.ended, stdout: Buffer.concat(chunks) };
+  return Buffer.concat(chunks);
 }
 
 interface Closed {
@@ -160,9 +184,9 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function spawnFailed(error: Error, repo: GitCall['repo']): Error {
+function spawnFailed(error: Error, searchPath: string, cwd: string): Error {
   const isMissing = 'code' in error && error.code === 'ENOENT';
   if (!isMissing) return new TransientError('git.failed', 'git could not be started', { cause: error });
-  const places = `no git in ${repo.searchPath}, or no folder ${repo.gitDir ?? '/'}`;
+  const places = `no git in ${searchPath}, or no folder ${cwd}`;
   return new ConfigError(`git could not be started: ${places}; install git 2.38 or newer`, { cause: error });
 }
