@@ -1,93 +1,142 @@
 import { z } from 'zod';
-import { readYaml, type YamlDocument, type YamlPath, type YamlProblem } from './yaml-document.ts';
+import { describeExpected, expectedAt, expectedBy, keysOf, type ExpectedValue } from './expected-value.ts';
+import { meantValue } from './meant-value.ts';
+import { misplacedKeys, type ConfigKind } from './misplaced-key.ts';
+import { nearestWord } from './nearest-word.ts';
+import { isSamePlace, readYaml, type YamlDocument, type YamlPath, type YamlProblem } from './yaml-document.ts';
+
+/** How a file is checked. */
+export interface CheckRules<Schema extends z.ZodType> {
+  readonly schema: Schema;
+  readonly kind: ConfigKind;
+  /** Problems repeat the value that is wrong. Only for the eyes of who wrote the file: it may be a secret. */
+  readonly mayQuoteValues: boolean;
+}
 
 /** Reads YAML by a schema: the value, or every problem with its line and column. */
 export function checkYaml<Schema extends z.ZodType>(
   text: string,
-  schema: Schema,
+  rules: CheckRules<Schema>,
 ):
-  | { readonly kind: 'valid'; readonly value: z.output<Schema> }
+  | { readonly kind: 'valid'; readonly value: z.output<Schema>; readonly document: YamlDocument }
   | { readonly kind: 'invalid'; readonly problems: readonly YamlProblem[] } {
   const read = readYaml(text);
-  if (read.kind === 'broken') return { kind: 'invalid', problems: inOrder(read.problems) };
-  const parsed = schema.safeParse(read.document.value, { reportInput: false });
-  if (parsed.success) return { kind: 'valid', value: parsed.data };
-  return {
-    kind: 'invalid',
-    problems: inOrder(parsed.error.issues.flatMap((issue) => problemsOf(issue, schema, read.document))),
-  };
+  if (read.kind === 'broken') {
+    const further = read.document === null ? [] : (problemsIn(read.document, rules).problems ?? []);
+    const others = further.filter((problem) => !read.problems.some((fault) => isSamePlace(fault, problem)));
+    return { kind: 'invalid', problems: inOrder([...read.problems, ...others]) };
+  }
+  const { problems, value } = problemsIn(read.document, rules);
+  if (problems === null) return { kind: 'valid', value, document: read.document };
+  return { kind: 'invalid', problems: inOrder(problems) };
 }
 
 function inOrder(problems: readonly YamlProblem[]): readonly YamlProblem[] {
   return [...problems].sort((left, right) => left.line - right.line || left.column - right.column);
 }
 
-function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, document: YamlDocument): YamlProblem[] {
-  const unknownKey = (path: YamlPath, key: string): YamlProblem => {
-    const nearest = nearestKey(key, knownKeys(schema, path));
-    return {
-      ...document.positionOfKey([...path, key]),
-      path: pathText([...path, key]),
+function problemsIn<Schema extends z.ZodType>(
+  document: YamlDocument,
+  rules: CheckRules<Schema>,
+):
+  | { readonly problems: null; readonly value: z.output<Schema> }
+  | { readonly problems: readonly YamlProblem[]; readonly value: null } {
+  const parsed = rules.schema.safeParse(document.value);
+  if (parsed.success) return { problems: null, value: parsed.data };
+  const expected = expectedBy(rules.schema);
+  return {
+    problems: parsed.error.issues.flatMap((issue) => problemsOf(issue, { document, expected, rules })),
+    value: null,
+  };
+}
+
+interface Reading {
+  readonly document: YamlDocument;
+  readonly expected: ExpectedValue;
+  readonly rules: Pick<CheckRules<z.ZodType>, 'kind' | 'mayQuoteValues'>;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, reading: Reading): readonly YamlProblem[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.flatMap((key) => unknownKey([...issue.path, key], reading));
+  if (issue.code === 'invalid_key') return unknownKey(issue.path, reading);
+  return [wrongValue(issue, reading)];
+}
+
+function unknownKey(path: YamlPath, { document, expected, rules }: Reading): readonly YamlProblem[] {
+  const misplaced = misplacedKeys(rules.kind, path, valueAt(document.value, path));
+  if (misplaced.length > 0) {
+    return misplaced.map(({ path: place, ...words }) => ({
+      ...document.placeOfKey(place),
+      path: pathText(place),
+      ...words,
+    }));
+  }
+  const nearest = nearestWord(String(path.at(-1)), keysOf(expectedAt(expected, path.slice(0, -1))));
+  return [
+    {
+      ...document.placeOfKey(path),
+      path: pathText(path),
       message: 'unknown key',
       ...(nearest === null ? {} : { didYouMean: nearest }),
-    };
+    },
+  ];
+}
+
+function wrongValue(issue: z.core.$ZodIssue, { document, expected, rules }: Reading): YamlProblem {
+  const { path } = issue;
+  const value = valueAt(document.value, path);
+  const wanted = expectedAt(expected, path);
+  const meant = wanted === null ? null : meantValue(wanted, value, String(path.at(-1)));
+  const isTold = meant !== null && (meant.isKnown || rules.mayQuoteValues);
+  return {
+    ...document.placeOf(path),
+    path: pathText(path),
+    message: wanted === null ? issue.message : sentence(issue, wanted, value, rules),
+    ...(isTold ? { didYouMean: meant.text } : {}),
   };
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(issue.path, key));
-  const last = issue.path.at(-1);
-  if (issue.code === 'invalid_key' && typeof last === 'string') return [unknownKey(issue.path.slice(0, -1), last)];
-  return [{ ...document.positionOf(issue.path), path: pathText(issue.path), message: issue.message }];
+}
+
+function sentence(issue: z.core.$ZodIssue, wanted: ExpectedValue, value: unknown, rules: Reading['rules']): string {
+  if (issue.path.length === 0) return `keys with their values are expected, such as "minSeverity: high"`;
+  if (value === null) return `is empty; expected: ${describeExpected(wanted)}`;
+  if (issue.code === 'too_big' && Array.isArray(value)) {
+    return `must have at most ${String(issue.maximum)} entries, not ${String(value.length)}`;
+  }
+  const found = rules.mayQuoteValues ? quoted(value) : kindOf(value, wanted);
+  const not = found === null ? '' : `, not ${found}`;
+  if (wanted.const === undefined) return `must be ${describeExpected(wanted)}${not}`;
+  const why =
+    rules.kind === 'repository' && issue.path[0] !== 'v' ? ': a repository can only make reviews smaller' : '';
+  return `can only be ${describeExpected(wanted)} here${not}${why}`;
+}
+
+const maxQuotedChars = 60;
+
+function quoted(value: unknown): string {
+  if (typeof value === 'string') {
+    const text = value.length > maxQuotedChars ? `${value.slice(0, maxQuotedChars)}…` : value;
+    return `the text ${JSON.stringify(text)}`;
+  }
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'a group of keys';
+}
+
+/** What stands there, without saying it; null: as much follows from what is expected. */
+function kindOf(value: unknown, { type }: ExpectedValue): string | null {
+  if (typeof value === 'string') return type === 'string' ? null : 'a text';
+  if (typeof value === 'number') return type === 'number' || type === 'integer' ? null : 'a number';
+  return quoted(value);
+}
+
+function valueAt(whole: unknown, path: YamlPath): unknown {
+  let value = whole;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Object.entries(value).find(([key]) => key === String(step))?.[1];
+  }
+  return value;
 }
 
 function pathText(path: YamlPath): string {
   return path.map((step) => String(step).slice(0, 100)).join('.');
-}
-
-/** The keys that a schema takes at a path; empty where it takes any. */
-function knownKeys(schema: z.core.$ZodType, path: YamlPath): readonly string[] {
-  const inner = unwrapped(schema);
-  const [first, ...rest] = path;
-  if (inner instanceof z.ZodObject) {
-    const shape: Readonly<Record<string, z.core.$ZodType>> = inner.shape;
-    if (first === undefined) return Object.keys(shape);
-    const field = shape[String(first)];
-    return field === undefined ? [] : knownKeys(field, rest);
-  }
-  if (inner instanceof z.ZodRecord && first === undefined && inner.keyType instanceof z.ZodEnum) {
-    return inner.keyType.options.map(String);
-  }
-  if (inner instanceof z.ZodArray && first !== undefined) return knownKeys(inner.element, rest);
-  return [];
-}
-
-function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
-  const isWrapper =
-    schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodPrefault ||
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodNullable;
-  return isWrapper ? unwrapped(schema.def.innerType) : schema;
-}
-
-/** The known key with the fewest edits, if there are few enough to be a slip. */
-function nearestKey(key: string, known: readonly string[]): string | null {
-  if (key.length > 64) return null;
-  const ranked = known
-    .map((name) => ({ name, edits: editDistance(key.toLowerCase(), name.toLowerCase()) }))
-    .sort((left, right) => left.edits - right.edits);
-  const best = ranked[0];
-  return best !== undefined && best.edits <= Math.max(2, Math.floor(best.name.length / 3)) ? best.name : null;
-}
-
-/** Levenshtein's distance. */
-function editDistance(left: string, right: string): number {
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (const [row, letter] of Array.from(left).entries()) {
-    const current = [row + 1];
-    for (const [column, other] of Array.from(right).entries()) {
-      const swap = (previous[column] ?? 0) + (letter === other ? 0 : 1);
-      current.push(Math.min(swap, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[right.length] ?? 0;
 }

@@ -47,14 +47,16 @@ describe('parseRepositoryConfig', () => {
   it('names an unknown key with the nearest known one, by line and column', () => {
     expect(parseRepositoryConfig('enabled: true\n\nminSeverty: high\n')).toEqual({
       kind: 'invalid',
-      problems: [{ line: 3, column: 1, path: 'minSeverty', message: 'unknown key', didYouMean: 'minSeverity' }],
+      problems: [
+        { line: 3, column: 1, width: 10, path: 'minSeverty', message: 'unknown key', didYouMean: 'minSeverity' },
+      ],
     });
   });
 
   it('offers no key when none is near', () => {
     expect(parseRepositoryConfig('color: blue\n')).toEqual({
       kind: 'invalid',
-      problems: [{ line: 1, column: 1, path: 'color', message: 'unknown key' }],
+      problems: [{ line: 1, column: 1, width: 5, path: 'color', message: 'unknown key' }],
     });
   });
 

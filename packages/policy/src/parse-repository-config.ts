@@ -9,6 +9,6 @@ export type ParsedRepositoryConfig =
 
 /** Reads the `.drydock.yaml` of a repository. It may hold anything; problems name keys and places, never values. */
 export function parseRepositoryConfig(yamlText: string): ParsedRepositoryConfig {
-  const checked = checkYaml(yamlText, RepositoryConfig);
+  const checked = checkYaml(yamlText, { schema: RepositoryConfig, kind: 'repository', mayQuoteValues: false });
   return checked.kind === 'valid' ? { kind: 'valid', config: checked.value } : checked;
 }
