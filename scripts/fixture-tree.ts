@@ -26,7 +26,8 @@ export async function createFixtureTree(
     await symlink(join(root, 'node_modules', types), join(folder, 'node_modules', types));
   }
   for (const name of packages) {
-    const manifest = { name: `@drydock/${name}`, type: 'module', exports: { '.': './src/index.ts' } };
+    const exports = { '.': './src/index.ts', './review': './src/review/index.ts' };
+    const manifest = { name: `@drydock/${name}`, type: 'module', exports };
     await write(`packages/${name}/package.json`, JSON.stringify(manifest));
     await write(`packages/${name}/src/index.ts`, 'export const here = 1;\n');
     await symlink(join('..', '..', 'packages', name), join(folder, 'node_modules', '@drydock', name));
