@@ -1,4 +1,5 @@
 export type { Gateway } from './gateway.ts';
+export { runAgent } from './run-agent.ts';
 export { HttpGateway, type HttpGatewaySettings } from './http-gateway.ts';
 export type { AgentExit, AgentLaunch, Launcher } from './launchers/launcher.ts';
 export { compileAgent, type CompiledAgent, type CompileSettings } from './launchers/compile-agent.ts';

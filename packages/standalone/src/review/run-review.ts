@@ -1,0 +1,35 @@
+/**
+ * `drydock review`: one review of one change, without any server. The gateway runs in this process, the agent as its
+ * child, by the same rules as on a cluster; what is missing is the queue, and whatever decides when to review.
+ */
+import type { Clock, ReviewReport } from '@drydock/core';
+import { findLocalChange } from './local-change.ts';
+import type { ReviewEnd, ReviewProgress, ReviewSettings } from './review-settings.ts';
+
+/** What a review needs of its caller. */
+export interface ReviewPorts {
+  readonly clock: Clock;
+  readonly onProgress: (progress: ReviewProgress) => void;
+  /** Asked with the review before anything is written to the merge request; null: nothing is ever written. */
+  readonly mayPost: ((report: ReviewReport) => Promise<boolean>) | null;
+  /** Ends the review, agent included. */
+  readonly signal: AbortSignal;
+}
+
+/** Reviews a change. Throws `ConfigError` for settings that cannot be right, and bugs; all else is an end. */
+export async function runReview(settings: ReviewSettings, ports: ReviewPorts): Promise<ReviewEnd> {
+  const { subject, searchPath, environment, tempDir } = settings;
+  if (subject.kind === 'merge-request') {
+    const { reviewMergeRequest } = await import('./review-merge-request.ts');
+    return reviewMergeRequest({ ...settings, subject }, ports);
+  }
+  // Read while git looks for the change: it is most of the program.
+  const loading = import('./review-change.ts');
+  loading.catch(() => undefined); // awaited below, unless there is nothing to review
+  const found = await findLocalChange({ ...subject.wanted, searchPath }, { tempDir, environment }, ports.signal);
+  if (found.kind !== 'found') return found;
+  await using change = found.change;
+  ports.onProgress({ kind: 'change', told: change.told });
+  const { reviewLocalChange } = await loading;
+  return await reviewLocalChange(change, settings, ports);
+}
