@@ -13,15 +13,6 @@ import {
   type Sha,
 } from '@drydock/core';
 import { createHttpClient, trustedCaPem, type HttpClient, type HttpClientSettings } from '@drydock/http';
-import {
-  Commits,
-  MergeRequestDiscussions,
-  MergeRequestNotes,
-  MergeRequests,
-  ProjectMembers,
-  Projects,
-  Users,
-} from '@gitbeaker/rest';
 import type { z } from 'zod';
 import type {
   CommitStatus,
@@ -33,10 +24,11 @@ import type {
   ProxyAddresses,
   ThreadCreated,
 } from './forge.ts';
+import type { GitLabApi } from './gitlab-api.ts';
 import { badAnswer } from './gitlab-error.ts';
 import { listPages } from './gitlab-pages.ts';
 import { toGitLabPosition } from './gitlab-position.ts';
-import { gitLabRequester, type GitLabTransport } from './gitlab-requester.ts';
+import type { GitLabTransport } from './gitlab-requester.ts';
 import {
   GitLabCommitStatuses,
   GitLabCreated,
@@ -99,14 +91,16 @@ export class GitLabForge implements Forge {
 
   async self(signal: AbortSignal): Promise<Omit<ForgeUser, 'isBot'>> {
     if (this.#self === null) {
-      const { id, username } = parse(GitLabUser, await new Users(this.#options(signal)).showCurrentUser());
+      const { users } = await this.#api(signal);
+      const { id, username } = parse(GitLabUser, await users.showCurrentUser());
       this.#self = { id, username };
     }
     return this.#self;
   }
 
   async findProject(path: string, signal: AbortSignal): Promise<NumericId> {
-    return parse(GitLabProject, await new Projects(this.#options(signal)).show(path)).id;
+    const { projects } = await this.#api(signal);
+    return parse(GitLabProject, await projects.show(path)).id;
   }
 
   async readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<ForgeMergeRequest> {
@@ -175,7 +169,7 @@ export class GitLabForge implements Forge {
 
   async listOwnThreads(ref: MergeRequestRef, signal: AbortSignal): Promise<readonly ForgeThread[]> {
     const self = await this.self(signal);
-    const { requester } = new MergeRequestDiscussions(this.#options(signal));
+    const { requester } = (await this.#api(signal)).discussions;
     const endpoint = `${ref.projectId}/merge_requests/${ref.iid}/discussions`;
     const threads: ForgeThread[] = [];
     const pages = listPages((searchParams) => requester.get(endpoint, { searchParams }), maxDiscussionPages);
@@ -194,7 +188,7 @@ export class GitLabForge implements Forge {
   ): Promise<ThreadCreated> {
     if (placement.kind === 'summary') return { kind: 'refused', why: 'it has no place in the diff' };
     // Not gitbeaker's own method: it sends a form, in which a path with `&` or `=` falls apart and numbers are texts.
-    const { requester } = new MergeRequestDiscussions(this.#options(signal));
+    const { requester } = (await this.#api(signal)).discussions;
     const endpoint = `${ref.projectId}/merge_requests/${ref.iid}/discussions`;
     try {
       const answer = await requester.post(endpoint, { body: { body, position: toGitLabPosition(placement, refs) } });
@@ -209,26 +203,27 @@ export class GitLabForge implements Forge {
   }
 
   async createNote(ref: MergeRequestRef, body: string, signal: AbortSignal): Promise<NumericId> {
-    const notes = new MergeRequestNotes(this.#options(signal));
+    const { notes } = await this.#api(signal);
     return parse(GitLabCreated, await onMergeRequest(notes.create(ref.projectId, ref.iid, body))).id;
   }
 
   async editNote(ref: MergeRequestRef, noteId: NumericId, body: string, signal: AbortSignal): Promise<void> {
-    const notes = new MergeRequestNotes(this.#options(signal));
+    const { notes } = await this.#api(signal);
     await notes.edit(ref.projectId, ref.iid, Number(noteId), { body });
   }
 
   async deleteNote(ref: MergeRequestRef, noteId: NumericId, signal: AbortSignal): Promise<void> {
-    await unlessGone(new MergeRequestNotes(this.#options(signal)).remove(ref.projectId, ref.iid, Number(noteId)));
+    const { notes } = await this.#api(signal);
+    await unlessGone(notes.remove(ref.projectId, ref.iid, Number(noteId)));
   }
 
   async setResolved(ref: MergeRequestRef, threadId: string, isResolved: boolean, signal: AbortSignal): Promise<void> {
-    const discussions = new MergeRequestDiscussions(this.#options(signal));
+    const { discussions } = await this.#api(signal);
     await unlessGone(discussions.resolve(ref.projectId, ref.iid, threadId, isResolved));
   }
 
   async setCommitStatus(ref: MergeRequestRef, sha: Sha, status: CommitStatus, signal: AbortSignal): Promise<void> {
-    const commits = new Commits(this.#options(signal));
+    const { commits } = await this.#api(signal);
     const { name, state, description } = status;
     const endpoint = `projects/${ref.projectId}/repository/commits/${sha}/statuses`;
     const { body } = await commits.requester.get(endpoint, { searchParams: { name, per_page: 20 } });
@@ -248,18 +243,15 @@ export class GitLabForge implements Forge {
     return this.#http.close();
   }
 
-  #options(signal: AbortSignal) {
-    return {
-      host: this.#baseUrl,
-      token: this.#settings.token.reveal(),
-      requesterFn: gitLabRequester(this.#transport, signal),
-      queryTimeout: null,
-      rateLimits: {},
-    };
+  /** Loaded with its SDK at the first call: who reviews a change of this machine makes none. */
+  async #api(signal: AbortSignal): Promise<GitLabApi> {
+    const { gitLabApi } = await import('./gitlab-api.ts');
+    const token = this.#settings.token.reveal();
+    return gitLabApi({ host: this.#baseUrl, token, transport: this.#transport }, signal);
   }
 
   async #readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<GitLabMergeRequest> {
-    const mergeRequests = new MergeRequests(this.#options(signal));
+    const { mergeRequests } = await this.#api(signal);
     return parse(GitLabMergeRequest, await onMergeRequest(mergeRequests.show(ref.projectId, ref.iid)));
   }
 
@@ -269,7 +261,7 @@ export class GitLabForge implements Forge {
     signal: AbortSignal,
   ): Promise<Pick<MergeRequestHead, 'diffRefs' | 'isDiffCut'>> {
     if (headSha === null) return { diffRefs: null, isDiffCut: false };
-    const { requester } = new MergeRequests(this.#options(signal));
+    const { requester } = (await this.#api(signal)).mergeRequests;
     const endpoint = `projects/${ref.projectId}/merge_requests/${ref.iid}/versions`;
     const { body } = await onMergeRequest(requester.get(endpoint, { searchParams: { per_page: 20 } }));
     const version = parse(GitLabVersions, body).find((candidate) => candidate.head_commit_sha === headSha);
@@ -281,7 +273,7 @@ export class GitLabForge implements Forge {
   }
 
   async #readAccess(projectId: NumericId, userId: NumericId, signal: AbortSignal): Promise<Role> {
-    const members = new ProjectMembers(this.#options(signal));
+    const { members } = await this.#api(signal);
     const answer = await unlessGone(members.show(projectId, Number(userId), { includeInherited: true }));
     if (answer === null) return 'none';
     const { access_level, state } = parse(GitLabMember, answer);
@@ -292,7 +284,8 @@ export class GitLabForge implements Forge {
   async #readIsBot(userId: NumericId, signal: AbortSignal): Promise<boolean> {
     const known = this.#isBot.get(userId);
     if (known !== undefined) return known;
-    const answer = await unlessGone(new Users(this.#options(signal)).show(Number(userId)));
+    const { users } = await this.#api(signal);
+    const answer = await unlessGone(users.show(Number(userId)));
     const isBot = answer !== null && parse(GitLabUser, answer).bot === true;
     if (this.#isBot.size >= maxRememberedUsers) this.#isBot.clear();
     this.#isBot.set(userId, isBot);
