@@ -1,5 +1,6 @@
 import type { TokenUsage } from '@drydock/core';
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { AnswerLookup } from './model/call-reuse.ts';
 
 /** The routes that are counted; anything else is `other`. */
 export type RouteName =
@@ -28,6 +29,8 @@ export interface GatewayMetrics {
   answered(route: RouteName, status: number, durationMs: number): void;
   granted(outcome: string): void;
   modelCalled(model: string, outcome: string, tokens: TokenUsage | null): void;
+  /** `hit`, `miss` or `failed`: what asking the answer store came to. */
+  answerLookedUp(lookup: AnswerLookup): void;
   published(comments: number): void;
 }
 
@@ -65,6 +68,12 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     labelNames: ['model', 'kind'],
     registers,
   });
+  const lookups = new Counter({
+    name: 'drydock_llm_answer_lookups_total',
+    help: 'Model calls looked up in the answer store: hit (nothing was paid), miss, or failed',
+    labelNames: ['lookup'],
+    registers,
+  });
   const comments = new Counter({
     name: 'drydock_gateway_published_comments_total',
     help: 'New comments of published reviews',
@@ -85,6 +94,9 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
       tokens.inc({ model, kind: 'output' }, used.output);
       tokens.inc({ model, kind: 'cache_read' }, used.cacheRead);
       tokens.inc({ model, kind: 'cache_write' }, used.cacheWrite);
+    },
+    answerLookedUp: (lookup) => {
+      lookups.inc({ lookup });
     },
     published: (count) => {
       comments.inc(count);

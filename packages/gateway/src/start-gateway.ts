@@ -18,6 +18,7 @@ import { createGatewayApp } from './app.ts';
 import { Mirrors } from './git/mirrors.ts';
 import { limitConnections } from './http/limit-connections.ts';
 import { createGatewayMetrics } from './metrics.ts';
+import type { AnswerStore } from './model/answer-store.ts';
 import { defaultModelRetries } from './model/call-upstream.ts';
 import { listPrices, type ModelPrices } from './model/model-prices.ts';
 import { markerKeys } from './publish/marker.ts';
@@ -57,6 +58,15 @@ export interface GatewaySettings {
     /** Default 16 MiB. */
     readonly maxRequestBytes?: number;
   };
+  /** Answers of the model that were paid for; absent or null: none are kept. */
+  readonly answers?: {
+    readonly store: AnswerStore;
+    /**
+     * Tells apart installations that share a store and may name their projects alike: the repository's folder for one of
+     * this machine, the forge's address for a forge.
+     */
+    readonly installation: string;
+  } | null;
   /** At least one; the first signs, all are believed. */
   readonly markerKeys: readonly Secret[];
   readonly policy: ReviewPolicy;
@@ -144,6 +154,10 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
         http,
         random: Math.random,
         createId: randomUUID,
+        answers: settings.answers?.store ?? null,
+        onLookup: (lookup) => {
+          metrics.answerLookedUp(lookup);
+        },
         onCall: ({ model: name, outcome, tokens }) => {
           metrics.modelCalled(name, outcome, tokens);
         },
@@ -160,6 +174,7 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
         retries: defaultModelRetries,
         callTimeoutMs: callMs,
         maxAnswerBytes,
+        installation: settings.answers?.installation ?? '',
       },
       maxModelRequestBytes: model.maxRequestBytes ?? 16 * 1024 * 1024,
       gitTimeoutMs: settings.gitServeMs ?? 600_000,

@@ -1,52 +1,30 @@
 /**
- * A Messages call of an agent: checked, rebuilt, paid for, sent with our key, and its answer passed through byte for
- * byte. Nothing of the agent's headers goes upstream but betas of the allow-list.
+ * A Messages call of an agent: checked, rebuilt, answered from the store if it was asked before, else paid for, sent
+ * with our key, and its answer passed through byte for byte. Nothing of the agent's headers goes upstream but betas of
+ * the allow-list.
  */
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import {
-  DrydockError,
-  StaleError,
-  TerminalError,
-  TransientError,
-  type Clock,
-  type Log,
-  type Secret,
-  type TokenUsage,
-} from '@drydock/core';
-import type { HttpClient, HttpStream } from '@drydock/http';
+import { DrydockError, TerminalError, type Clock, type Log, type TokenUsage } from '@drydock/core';
+import type { HttpClient } from '@drydock/http';
 import type { RunStore, StoredRun } from '../runs/run-store.ts';
-import { callUpstream, type ModelRetries } from './call-upstream.ts';
+import { answerKey, answerScope } from './answer-key.ts';
+import { CallReuse, type ReusePorts } from './call-reuse.ts';
 import { MessagesRequest, describeRequestProblem } from './messages-request.ts';
-import { modelErrorEvent } from './model-error.ts';
-import { priceOf, type CallTokens, type ModelPrices } from './model-prices.ts';
-import { reserveCall, type CallOutcome } from './reserve-call.ts';
-import { StreamUsage, usageOfMessage } from './stream-usage.ts';
-
-/** Where models are and what of them agents may use. */
-export interface ModelSettings {
-  /** Such as `https://api.anthropic.com`: the Messages endpoint is below `/v1/messages`. */
-  readonly baseUrl: string;
-  /** Null: the server wants none. */
-  readonly apiKey: Secret | null;
-  readonly prices: ModelPrices;
-  /** Models beside the one of the run's policy. */
-  readonly allowedModels: readonly string[];
-  readonly allowedBetas: readonly string[];
-  readonly retries: ModelRetries;
-  readonly callTimeoutMs: number;
-  readonly maxAnswerBytes: number;
-}
+import { priceOf, type CallTokens } from './model-prices.ts';
+import type { ModelSettings } from './model-settings.ts';
+import { openAnswer, type UpstreamCall } from './open-answer.ts';
+import { relayMessage, relayStored, relayStream, type RelayTarget } from './relay-answer.ts';
+import { reserveCall, utcDay, type CallOutcome } from './reserve-call.ts';
 
 /** What the proxy needs of the world. */
-export interface ModelPorts {
+export interface ModelPorts extends ReusePorts {
   readonly http: HttpClient;
   readonly store: RunStore;
   readonly clock: Clock;
   readonly random: () => number;
   readonly createId: () => string;
   readonly log: Log;
-  /** Told what a call came to. `outcome` is `answered` or the code of its error. */
+  /** Told what a call came to that was not answered from the store. `outcome` is `answered` or the code of its error. */
   readonly onCall: (call: {
     readonly model: string;
     readonly outcome: string;
@@ -67,7 +45,7 @@ export interface AgentCall {
 
 /**
  * Answers a call. Throws a `DrydockError` while nothing is sent; later troubles become an error event of the stream or
- * a broken connection.
+ * a broken connection. What is in the store costs nothing, so it needs no budget.
  */
 export async function proxyMessages(
   ports: ModelPorts,
@@ -75,30 +53,60 @@ export async function proxyMessages(
   call: AgentCall,
   response: ServerResponse,
 ): Promise<void> {
+  const { run, signal } = call;
   const request = checkedRequest(call, settings);
-  const json = JSON.stringify(request);
-  const price = priceOf(request.model, settings.prices);
-  const reserved = await reserveCall(ports.store, call.run, {
+  const { runId, context } = run.record;
+  const isStreamed = request.stream === true;
+  const { model } = request;
+  const betas = allowedBetas(call, settings);
+  const upstream: UpstreamCall = { runId, model, isStreamed, json: JSON.stringify(request), betas, signal };
+  const scope = answerScope(settings.installation, context.subject);
+  const key = answerKey({ scope, baseUrl: settings.baseUrl, betas, json: upstream.json });
+  const reuse = new CallReuse(ports, { runId, key, isStreamed, apiKey: settings.apiKey });
+  const known = await reuse.find(signal);
+  if (known !== null) {
+    await told(ports, run, ports.store.countReused(runId, utcDay(ports.clock.nowMs())));
+    await relayStored(known, isStreamed, { response, signal });
+    return;
+  }
+  const onBytes = reuse.record.bind(reuse);
+  await payAndRelay(ports, settings, { run, request, upstream }, { response, signal, onBytes });
+  await reuse.keep();
+}
+
+interface PaidCall {
+  readonly run: StoredRun;
+  readonly request: MessagesRequest;
+  readonly upstream: UpstreamCall;
+}
+
+async function payAndRelay(
+  ports: ModelPorts,
+  settings: ModelSettings,
+  { run, request, upstream: call }: PaidCall,
+  target: RelayTarget,
+): Promise<void> {
+  const reserved = await reserveCall(ports.store, run, {
     id: ports.createId(),
     nowMs: ports.clock.nowMs(),
-    price,
-    promptBytes: Buffer.byteLength(json),
+    price: priceOf(request.model, settings.prices),
+    promptBytes: Buffer.byteLength(call.json),
     maxOutputTokens: request.max_tokens,
   });
   let outcome: CallOutcome = { kind: 'unknown' };
   let failure: DrydockError | null = null;
   try {
-    const upstream = await openAnswer(ports, settings, call, request, json);
-    const relayed = request.stream === true ? relayStream : relayMessage;
-    ({ outcome, failure } = await relayed(upstream, response, call.signal));
-    if (failure !== null && !response.headersSent) throw failure;
+    const upstream = await openAnswer(ports, settings, call);
+    ({ outcome, failure } = await (call.isStreamed ? relayStream : relayMessage)(upstream, target));
+    if (failure !== null && !target.response.headersSent) throw failure;
   } catch (error) {
     if (!(error instanceof DrydockError)) throw error;
     failure = error;
-    if (outcome.kind === 'unknown') outcome = unansweredOutcome(error, request, call.signal);
+    if (outcome.kind === 'unknown') outcome = unansweredOutcome(error, call);
     throw error;
   } finally {
-    await settle(ports, call.run, reserved.settle(outcome));
+    // If it fails, the whole reservation stays paid, which is the safe side.
+    await told(ports, run, reserved.settle(outcome));
     const tokens = outcome.kind === 'answered' ? outcome.tokens : null;
     ports.onCall({
       model: request.model,
@@ -119,140 +127,25 @@ function checkedRequest({ run, body }: AgentCall, settings: ModelSettings): Mess
   return { ...request, max_tokens: Math.min(request.max_tokens, policy.budget.maxOutputTokensPerTurn) };
 }
 
-async function openAnswer(
-  ports: ModelPorts,
-  settings: ModelSettings,
-  { run, beta, signal }: AgentCall,
-  request: MessagesRequest,
-  json: string,
-): Promise<HttpStream> {
-  const isStreamed = request.stream === true;
-  const upstream = await callUpstream(
-    {
-      ...ports,
-      onFailure: (error, delayMs) => {
-        const facts = { runId: run.record.runId, model: request.model, code: error.code };
-        if (error.kind === 'blocked') ports.log.error({ ...facts, err: error }, 'model refuses our credential');
-        else if (delayMs !== null) ports.log.warn({ ...facts, delayMs }, 'model call will be repeated');
-      },
-    },
-    {
-      method: 'POST',
-      url: `${settings.baseUrl.replace(/\/+$/, '')}/v1/messages`,
-      headers: upstreamHeaders(settings, beta),
-      body: json,
-      signal,
-      timeoutMs: settings.callTimeoutMs,
-      maxBytes: settings.maxAnswerBytes,
-    },
-    { isStreamed, retries: settings.retries },
-  );
-  const type = (upstream.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (type !== (isStreamed ? 'text/event-stream' : 'application/json')) {
-    await leave(upstream);
-    throw new TransientError('model.bad_answer', 'what answers at the address of the model does not speak Messages');
-  }
-  return upstream;
-}
-
-/** Closes the connection of an answer that nobody wants: a body ends when its loop is left. */
-async function leave({ body }: HttpStream): Promise<void> {
-  const chunks = body[Symbol.asyncIterator]();
-  await chunks.next().catch(() => undefined);
-  await chunks.return?.();
-}
-
-function upstreamHeaders({ apiKey, allowedBetas }: ModelSettings, beta: string): Record<string, string> {
-  const betas = beta
+function allowedBetas({ beta }: AgentCall, settings: ModelSettings): readonly string[] {
+  return beta
     .split(',')
     .map((name) => name.trim())
-    .filter((name) => allowedBetas.includes(name));
-  return {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'anthropic-version': '2023-06-01',
-    'user-agent': 'drydock-gateway',
-    ...(apiKey === null ? {} : { 'x-api-key': apiKey.reveal() }),
-    ...(betas.length === 0 ? {} : { 'anthropic-beta': betas.join(',') }),
-  };
-}
-
-interface Relayed {
-  readonly outcome: CallOutcome;
-  readonly failure: DrydockError | null;
-}
-
-async function relayStream(upstream: HttpStream, response: ServerResponse, signal: AbortSignal): Promise<Relayed> {
-  response.writeHead(200, answerHeaders(upstream, 'text/event-stream; charset=utf-8'));
-  response.flushHeaders();
-  const usage = new StreamUsage();
-  const relayed = (failure: DrydockError | null): Relayed => ({
-    outcome: { kind: 'answered', tokens: usage.tokens, isFinal: usage.isFinal, isAbandoned: signal.aborted },
-    failure,
-  });
-  try {
-    for await (const chunk of upstream.body) {
-      usage.feed(chunk);
-      if (!response.write(chunk)) await once(response, 'drain', { signal });
-      if (signal.aborted) break;
-    }
-    if (signal.aborted) throw signal.reason;
-    response.end();
-    return relayed(null);
-  } catch (error) {
-    if (signal.aborted) {
-      response.destroy();
-      return relayed(reasonOf(signal));
-    }
-    if (!(error instanceof DrydockError)) throw error;
-    const broken = new TransientError('model.stream_broken', "the model's answer broke off", { cause: error });
-    response.end(modelErrorEvent(broken));
-    return relayed(broken);
-  }
-}
-
-async function relayMessage(upstream: HttpStream, response: ServerResponse, signal: AbortSignal): Promise<Relayed> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of upstream.body) chunks.push(chunk);
-  } catch (error) {
-    if (!(error instanceof DrydockError)) throw error;
-    return { outcome: { kind: 'answered', tokens: null, isFinal: false, isAbandoned: signal.aborted }, failure: error };
-  }
-  const body = Buffer.concat(chunks);
-  response.writeHead(200, { ...answerHeaders(upstream, 'application/json'), 'content-length': body.length }).end(body);
-  return {
-    outcome: { kind: 'answered', tokens: usageOfMessage(body), isFinal: true, isAbandoned: false },
-    failure: null,
-  };
-}
-
-function answerHeaders({ headers }: HttpStream, contentType: string): Record<string, string> {
-  const requestId = headers['request-id'];
-  return {
-    'content-type': contentType,
-    'cache-control': 'no-store',
-    ...(requestId !== undefined && /^[\w-]{1,100}$/.test(requestId) ? { 'request-id': requestId } : {}),
-  };
+    .filter((name) => settings.allowedBetas.includes(name));
 }
 
 /** Whether the model may have worked on a call that failed before an answer: then it stays paid. */
-function unansweredOutcome(error: DrydockError, request: MessagesRequest, signal: AbortSignal): CallOutcome {
-  const isTimeout = error.code === 'model.timeout' && request.stream !== true;
+function unansweredOutcome(error: DrydockError, { isStreamed, signal }: UpstreamCall): CallOutcome {
+  const isTimeout = error.code === 'model.timeout' && !isStreamed;
   return signal.aborted || isTimeout ? { kind: 'unknown' } : { kind: 'unanswered' };
 }
 
-function reasonOf(signal: AbortSignal): DrydockError {
-  const reason: unknown = signal.reason;
-  return reason instanceof DrydockError ? reason : new StaleError('aborted', 'the agent left');
-}
-
-async function settle({ log }: ModelPorts, run: StoredRun, settling: Promise<void>): Promise<void> {
+/** Waits for the run store to take what a call used; an answer does not fail over that. */
+async function told({ log }: ModelPorts, run: StoredRun, telling: Promise<void>): Promise<void> {
   try {
-    await settling;
+    await telling;
   } catch (err) {
     if (!(err instanceof DrydockError)) throw err;
-    // The whole reservation stays paid, which is the safe side.
     log.warn({ runId: run.record.runId, err }, 'usage could not be recorded');
   }
 }
