@@ -2,8 +2,7 @@
  * Characters that a reader cannot see but a program obeys: controls, direction marks, zero-width ones, tags, variation
  * selectors, blank letters. Line feed and tab are not among them.
  */
-const hidden =
-  /[\p{Cf}\p{Co}\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{2028}\u{2029}\u{2800}\u{3164}\u{fe00}-\u{fe0f}\u{ffa0}\u{e0100}-\u{e01ef}]|(?![\n\t])\p{Cc}/u;
+const hidden = /[\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{2800}]|(?![\n\t])\p{Cc}/u;
 const runs = new RegExp(`(?:${hidden.source})+`, 'gu');
 
 /** Whether a text has characters that are not shown. */

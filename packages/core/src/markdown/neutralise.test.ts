@@ -187,6 +187,10 @@ describe('codeSpan', () => {
 });
 
 describe('quotedCode', () => {
+  it('takes more backticks than a call takes arguments', () => {
+    expect(quotedCode(['` '.repeat(300_000)]).startsWith('> ```\n')).toBe(true);
+  });
+
   it('shows lines as they are, at most two hundred', () => {
     const lines = Array.from({ length: 250 }, (_, index) => `/line ${index}`);
 
