@@ -224,13 +224,14 @@ async function describe(
   if (headTree === baseTree && headTree !== null) return nothing(wanted, head, commits, since);
   const headSha = uncommitted === null ? tip : await commitOf(grounds, uncommitted, tip);
   if (headSha === null) return nothing(wanted, head, commits, since);
-  const missing = view.isPartial ? await listMissingOf(view, baseSha, headSha, signal) : 0;
-  if (missing > 0) {
-    const why = `${countOf(missing, 'file')} of this change are not in this partial clone.`;
-    const fetchThem = `git diff --stat ${shortSha(baseSha)} ${head.sha === null ? '' : shortSha(head.sha)}`.trim();
+  const refs: DiffRefs = { baseSha, startSha, headSha };
+  const holes = view.isPartial ? await findHoles(view, refs, signal) : null;
+  if (holes !== null) {
+    const fetchThem = `git diff --stat ${shortSha(baseSha)} ${shortSha(tip ?? baseSha)}`;
+    const filter = holes === 'blobs' ? '--no-filter' : '--filter=blob:none';
     return refuse(
-      why,
-      `let git fetch them with \`${fetchThem}\`, or everything with \`git fetch --refetch --no-filter\`.`,
+      `${holes === 'blobs' ? 'Files' : 'Folders'} that this review needs were left out of this partial clone.`,
+      `fetch them with \`git fetch --refetch ${filter}\`${holes === 'blobs' ? `, or only those with \`${fetchThem}\`` : ''}.`,
     );
   }
   const count = tip === null || tip === baseSha ? 0 : await countCommits(view, commits, baseSha, tip, signal);
@@ -240,7 +241,6 @@ async function describe(
   ];
   const branchName = head.ref === null || head.name === 'HEAD' ? null : head.name;
   const otherwise = uncommitted === null ? `Changes up to ${shortSha(headSha)}` : capital(uncommitted.name);
-  const refs: DiffRefs = { baseSha, startSha, headSha };
   return {
     kind: 'found',
     range: {
@@ -304,15 +304,21 @@ async function countCommits(
   return Number(stdout.toString('latin1'));
 }
 
-async function listMissingOf(
-  view: RepositoryView,
-  baseSha: string,
-  headSha: string,
+/** How much history is fetched for a review; trees must be there so far. */
+const servedCommits = 100;
+
+/** What a partial clone lacks of what a review reads: all folders, and the files that changed. Null: nothing. */
+async function findHoles(
+  { repository: repo }: RepositoryView,
+  { baseSha, startSha, headSha }: DiffRefs,
   signal: AbortSignal,
-): Promise<number> {
-  const repo = view.repository;
+): Promise<'trees' | 'blobs' | null> {
+  const args = ['rev-list', '--objects', '--filter=blob:none', '--missing=print', `--max-count=${servedCommits}`];
+  const limits = { signal, timeoutMs: 120_000, maxOutputBytes: 256 * 2 ** 20 };
+  const { stdout } = await runGit({ ...limits, repo, args: [...args, baseSha, startSha, headSha] });
+  if (/^\?/m.test(stdout.toString('latin1'))) return 'trees';
   const { blobs } = await listDiff({ repo, baseSha, headSha }, signal);
-  return (await listMissing({ repo, oids: blobs }, signal)).length;
+  return (await listMissing({ repo, oids: blobs }, signal)).length > 0 ? 'blobs' : null;
 }
 
 function projectPathOf({ remotes }: KnownBranches, { workTree, commonDir }: FoundRepository): string {
