@@ -78,7 +78,7 @@ export function ineffectiveWishes(
     ...(maxComments === 0 ? [nothingPosted] : []),
     ...labelsIn(['skipLabels'], skipLabels),
     ...globsIn(['ignorePaths'], ignorePaths),
-    ...(trackedPaths === null ? [] : matchingNothing(ignorePaths, trackedPaths)),
+    ...(trackedPaths === null || trackedPaths.length === 0 ? [] : matchingNothing(ignorePaths, trackedPaths)),
   ];
 }
 

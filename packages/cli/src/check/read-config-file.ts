@@ -1,0 +1,62 @@
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { ConfigKind } from '@drydock/policy';
+
+/** The one name by which a repository's wishes are read. */
+export const repositoryFileName = '.drydock.yaml';
+
+/** One byte more than is ever read as settings, so that what is too large is seen to be. */
+const maxBytes = 64 * 1024 + 1;
+
+/** The beginning of a file, as far as anybody reads it; or why there is none, in words. `-` is standard input. */
+export async function readConfigFile(
+  file: string,
+  stdin: Readable,
+): Promise<{ readonly kind: 'read'; readonly text: string } | { readonly kind: 'unreadable'; readonly why: string }> {
+  try {
+    return { kind: 'read', text: (file === '-' ? await readStream(stdin) : await readStart(file)).toString('utf8') };
+  } catch (error) {
+    return { kind: 'unreadable', why: whyUnreadable(error) };
+  }
+}
+
+/** Which settings a file holds, by its name. */
+export function kindByName(file: string): ConfigKind {
+  return [repositoryFileName, '.drydock.yml'].includes(basename(file)) ? 'repository' : 'policy';
+}
+
+async function readStart(file: string): Promise<Buffer> {
+  await using handle = await open(file, 'r');
+  const buffer = Buffer.alloc(maxBytes);
+  let length = 0;
+  while (length < maxBytes) {
+    const { bytesRead } = await handle.read(buffer, length, maxBytes - length, null);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return buffer.subarray(0, length);
+}
+
+async function readStream(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+    chunks.push(bytes);
+    length += bytes.length;
+    if (length >= maxBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes);
+}
+
+function whyUnreadable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const reasons = new Map([
+    ['ENOENT', 'there is no such file'],
+    ['ENOTDIR', 'there is no such file'],
+    ['EISDIR', 'it is a folder'],
+    ['EACCES', 'permission denied'],
+  ]);
+  return reasons.get(code) ?? (code === '' ? String(error) : code);
+}
