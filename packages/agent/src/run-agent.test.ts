@@ -2,7 +2,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Secret, StaleError, agentRoutes, modelErrorHeaders, systemClock } from '@drydock/core';
+import {
+  Secret,
+  StaleError,
+  agentRoutes,
+  modelErrorHeaders,
+  systemClock,
+  type Clock,
+  type TaskContext,
+} from '@drydock/core';
 import {
   aGitRepository,
   claudeFault,
@@ -30,17 +38,18 @@ afterEach(async () => {
   await rm(workDir, { recursive: true, force: true });
 });
 
-function run(gateway: TestGateway, { stop = new AbortController().signal, ageMs = 0 }: Scene): Promise<number> {
+function run(gateway: TestGateway, scene: Scene): Promise<number> {
+  const { stop = new AbortController().signal, ageMs = 0, clock = systemClock } = scene;
   const token = new Secret(gateway.token);
   return runAgent(
     {
       config: { gatewayUrl: gateway.url, runTokenFile: '', workDir, path: testSearchPath },
       token,
-      gateway: new GatewayClient({ baseUrl: gateway.url, token }, systemClock, () => 0),
-      clock: systemClock,
+      gateway: new GatewayClient({ baseUrl: gateway.url, token }, clock, () => 0),
+      clock,
       random: () => 0,
-      startedAtMs: systemClock.monotonicMs() - ageMs,
-      loadModel: async (settings) => new AnthropicModel(settings, systemClock),
+      startedAtMs: clock.monotonicMs() - ageMs,
+      loadModel: async (settings) => new AnthropicModel(settings, clock),
       write: () => undefined,
     },
     stop,
@@ -73,6 +82,9 @@ interface Scene {
   readonly fault?: TestGatewayOptions['fault'];
   readonly stop?: AbortSignal;
   readonly during?: (gateway: TestGateway) => Promise<void>;
+  readonly clock?: Clock;
+  /** What is another in another attempt. */
+  readonly attempt?: { readonly launch: number; readonly trigger: TaskContext['trigger']; readonly token: string };
   /** How long ago the process began. */
   readonly ageMs?: number;
 }
@@ -87,7 +99,8 @@ async function play(scene: Scene) {
   await using claude = await startFakeClaude({ apiKey: 'key', script: answers });
   await using gateway = await startTestGateway({
     gitDir: repository.gitDir,
-    context: aContext({ baseSha, startSha: baseSha, headSha }, { policy: scene.policy ?? {} }),
+    context: aContext({ baseSha, startSha: baseSha, headSha }, { policy: scene.policy ?? {}, ...scene.attempt }),
+    ...(scene.attempt === undefined ? {} : { token: scene.attempt.token }),
     model: { url: claude.url, apiKey: claude.apiKey },
     ...(scene.fault === undefined ? {} : { fault: scene.fault }),
   });
@@ -293,17 +306,34 @@ describe('runAgent', () => {
   });
 
   it('sends the same bytes in every attempt, so that what was paid for is answered from the store', async () => {
-    const first = await play({
+    const look = reply.blocks([
+      toolUse('show_diff', {}),
+      toolUse('list_files', {}),
+      toolUse('read_file', { path: 'src/sum.js', ref: 'base' }),
+      toolUse('search', { pattern: 'sum|b' }),
+      toolUse('log', {}),
+      toolUse('blame', { path: 'src/sum.js', startLine: 1, endLine: 3 }),
+      toolUse('read_file', { path: 'not-there' }),
+      toolUse('no_such_tool', {}),
+    ]);
+    const scene: Scene = {
       head: { ...head, 'b.js': 'b\n', 'yarn.lock': 'b\n' },
-      script: [read, report, finish, finish],
-    });
-    await rm(workDir, { recursive: true, force: true });
-    const second = await play({
-      head: { ...head, 'b.js': 'b\n', 'yarn.lock': 'b\n' },
-      script: [read, report, finish, finish],
-    });
+      script: [look, read, report, reply.text('I am done.'), finish, finish],
+    };
+    const later: Clock = {
+      nowMs: () => systemClock.nowMs() + 40 * 86_400_000,
+      monotonicMs: () => systemClock.monotonicMs() + 1e7,
+      sleep: (ms, signal) => systemClock.sleep(ms, signal),
+    };
+    const attempt = { launch: 7, trigger: 'commanded', token: 'ddrun_another-token-9876543210-jihgfedcba' } as const;
 
-    expect(first.bodies).toHaveLength(4);
+    const first = await play(scene);
+    await rm(workDir, { recursive: true, force: true });
+    workDir = await mkdtemp(join(tmpdir(), 'drydock-agent-elsewhere-'));
+    const second = await play({ ...scene, attempt, clock: later });
+
+    expect(first.bodies).toHaveLength(6);
     expect(second.bodies).toEqual(first.bodies);
+    expect(second.bodies.join('')).not.toMatch(/ddrun_|commanded|drydock-agent|127\.0\.0\.1/);
   });
 });

@@ -8,14 +8,16 @@ export function aContext(
     readonly mergeRequest?: Partial<TaskContext['mergeRequest']>;
     readonly guidelines?: TaskContext['guidelines'];
     readonly earlierFindings?: TaskContext['earlierFindings'];
+    readonly launch?: number;
+    readonly trigger?: TaskContext['trigger'];
   } = {},
 ): TaskContext {
   return TaskContext.parse({
     v: 1,
     taskId: 'review:gitlab:42:7',
-    launch: 1,
+    launch: facts.launch ?? 1,
     subject: { forge: 'gitlab', projectId: '42', iid: 7 },
-    trigger: 'opened',
+    trigger: facts.trigger ?? 'opened',
     mergeRequest: {
       title: 'Add a thing',
       description: 'It adds a thing.',

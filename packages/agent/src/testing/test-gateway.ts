@@ -11,6 +11,8 @@ import { AgentResult, ProgressReport, agentRoutes, type ProgressEvent, type Task
 export interface TestGatewayOptions {
   readonly gitDir: string;
   readonly context: TaskContext;
+  /** Of the run. */
+  readonly token?: string;
   /** Where model calls go. Default: they are refused. */
   readonly model?: { readonly url: string; readonly apiKey: string };
   /** Answers in place of the real answer, by `METHOD /path`; null: the real one. */
@@ -40,7 +42,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly violations: readonly string[];
 }
 
-const token = 'ddrun_test-token-0123456789-abcdefghij';
+const defaultToken = 'ddrun_test-token-0123456789-abcdefghij';
 const maxBodyBytes = 64 << 20;
 
 /** Serves what a partial clone asks for, and reads no settings of the machine. */
@@ -72,7 +74,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
 }
 
 class TestGatewayServer implements TestGateway {
-  readonly token = token;
+  readonly token: string;
   readonly results: AgentResult[] = [];
   readonly events: ProgressEvent[] = [];
   readonly requests: string[] = [];
@@ -83,6 +85,7 @@ class TestGatewayServer implements TestGateway {
 
   constructor(options: TestGatewayOptions) {
     this.#options = options;
+    this.token = options.token ?? defaultToken;
     this.#server = createServer((incoming, response) => {
       this.#serve(incoming, response).catch((error: unknown) => {
         this.violations.push(`the test gateway failed: ${String(error)}`);
@@ -113,11 +116,11 @@ class TestGatewayServer implements TestGateway {
     const url = new URL(incoming.url ?? '/', 'http://gateway');
     const route = `${incoming.method ?? ''} ${url.pathname}`;
     this.requests.push(`${incoming.method ?? ''} ${incoming.url ?? ''}`);
-    if ((incoming.url ?? '').includes(token)) this.violations.push('the token stands in a URL');
+    if ((incoming.url ?? '').includes(this.token)) this.violations.push('the token stands in a URL');
     const count = (this.#counts.get(route) ?? 0) + 1;
     this.#counts.set(route, count);
     const isAuthorized =
-      incoming.headers.authorization === `Bearer ${token}` || incoming.headers['x-api-key'] === token;
+      incoming.headers.authorization === `Bearer ${this.token}` || incoming.headers['x-api-key'] === this.token;
     if (!isAuthorized) {
       send(response, 401, { error: { class: 'stale', code: 'run.unknown', message: 'unknown', retryAfterMs: null } });
       return;
