@@ -1,4 +1,4 @@
-import type { ReviewProgress } from '@drydock/standalone';
+import type { ReviewProgress } from '@drydock/standalone/review';
 import type { ProgressPlace, ProgressView } from './progress-view.ts';
 
 /** One JSON object a line: `v`, `atMs` (since the epoch), `kind`, and what belongs to it. For programs: stable. */

@@ -1,5 +1,5 @@
 import { visibleLine } from '../report/visible-text.ts';
-import type { ReviewProgress } from '@drydock/standalone';
+import type { ReviewProgress } from '@drydock/standalone/review';
 import { durationText, stageName, usageText } from './progress-words.ts';
 import type { ProgressPlace, ProgressView } from './progress-view.ts';
 import { nothingYet, tallyOf, type ReviewTally } from './review-tally.ts';

@@ -1,4 +1,4 @@
-import type { ReviewProgress } from '@drydock/standalone';
+import type { ReviewProgress } from '@drydock/standalone/review';
 import picocolors from 'picocolors';
 import { fitColumns } from '../report/fit-columns.ts';
 import { visibleLine } from '../report/visible-text.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '@drydock/core';
-import type { ReviewProgress } from '@drydock/standalone';
+import type { ReviewProgress } from '@drydock/standalone/review';
 import { JsonProgress } from './json-progress.ts';
 import { LineProgress } from './line-progress.ts';
 import { LiveProgress } from './live-progress.ts';

@@ -1,4 +1,4 @@
-import type { ReviewProgress } from '@drydock/standalone';
+import type { ReviewProgress } from '@drydock/standalone/review';
 import type { RunUsage } from '@drydock/core';
 
 /** Where a review stands, in numbers. */

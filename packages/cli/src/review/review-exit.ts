@@ -1,5 +1,5 @@
 import { compareSeverity, type ReviewReport, type Severity } from '@drydock/core';
-import type { ReviewEnd } from '@drydock/standalone';
+import type { ReviewEnd } from '@drydock/standalone/review';
 import { exitCodes } from '../exit-codes.ts';
 
 const overBudget: ReadonlySet<string> = new Set(['budget.run_spent', 'budget.day_spent']);

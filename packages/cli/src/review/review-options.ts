@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { ConfigError, ReviewPolicy, readConfig, type Severity } from '@drydock/core';
 import { parsePolicy } from '@drydock/policy';
-import type { ReviewModel, ReviewSettings, ReviewSubject } from '@drydock/standalone';
+import type { ReviewModel, ReviewSettings, ReviewSubject } from '@drydock/standalone/review';
 import { ReviewConfig } from '../config.ts';
 import type { ReportFormat } from '../report/render-report.ts';
 

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { systemClock, type ReviewReport } from '@drydock/core';
-import { runReview, type ReviewEnd } from '@drydock/standalone';
+import { runReview, type ReviewEnd } from '@drydock/standalone/review';
 import type { CliPorts } from '../cli-ports.ts';
 import { usageText } from '../progress/progress-words.ts';
 import { progressView, type ProgressForm } from '../progress/progress-view.ts';
