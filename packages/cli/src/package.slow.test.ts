@@ -52,12 +52,20 @@ beforeAll(async () => {
     cwd: join(folder, 'project'),
     env: environment,
   });
-}, 60_000);
+}, 120_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const author = {
+  GIT_AUTHOR_NAME: 'Ada',
+  GIT_AUTHOR_EMAIL: 'ada@example.com',
+  GIT_COMMITTER_NAME: 'Ada',
+  GIT_COMMITTER_EMAIL: 'ada@example.com',
+};
+
+const bin = () => join(folder, 'project', 'node_modules', '.bin', 'drydock');
 const drydock = (...args: string[]) =>
-  run(join(folder, 'project', 'node_modules', '.bin', 'drydock'), args, {
+  run(bin(), args, {
     cwd: join(folder, 'project'),
     env: environment,
     maxBuffer: 16 * 2 ** 20,
@@ -78,6 +86,29 @@ describe('the npm package', () => {
 
     expect(JSON.parse(stdout)).toMatchObject({ problems: [] });
     expect(stderr).toBe('');
+  }, 60_000);
+
+  it('reviews a branch of a checkout, with nothing to set up', async () => {
+    const repository = join(folder, 'repository');
+    const git = (...args: string[]) => run('git', ['-C', repository, ...args], { env: { ...environment, ...author } });
+    await mkdir(repository);
+    await git('init', '--quiet', '--initial-branch=main');
+    await git('commit', '--quiet', '--allow-empty', '--message=Begin');
+    await git('checkout', '--quiet', '-b', 'search');
+    await writeFile(
+      join(repository, 'find.ts'),
+      "export const find = (db, id) => db.query(`SELECT 1 WHERE id = '${id}'`);\n",
+    );
+    await git('add', '.');
+    await git('commit', '--quiet', '--message=Find by id');
+
+    const { stdout } = await run(bin(), ['review', '--model', 'scripted', '--format', 'json'], {
+      cwd: repository,
+      env: environment,
+    });
+
+    expect(JSON.parse(stdout)).toMatchObject({ model: 'scripted', findings: [{ path: 'find.ts' }] });
+    expect((await git('status', '--porcelain')).stdout).toBe('');
   }, 60_000);
 
   it('installs nothing beside itself', async () => {
@@ -128,10 +159,10 @@ describe('the npm package', () => {
     const pretend = join(folder, 'pretend.cjs');
     const versions = JSON.stringify({ ...process.versions, node: '20.19.0' });
     await writeFile(pretend, `Object.defineProperty(process, 'versions', { value: ${versions} });`);
-    const bin = join(folder, 'project/node_modules/@drydock/cli/bin/drydock.js');
+    const script = join(folder, 'project/node_modules/@drydock/cli/bin/drydock.js');
 
     await expect(
-      run(process.execPath, ['--require', pretend, bin, 'review'], { env: environment }),
+      run(process.execPath, ['--require', pretend, script, 'review'], { env: environment }),
     ).rejects.toMatchObject({
       code: 1,
       stdout: '',
