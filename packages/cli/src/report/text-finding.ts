@@ -1,14 +1,14 @@
 import type { ReportedFinding, Severity } from '@drydock/core';
-import type { Colors } from 'picocolors/types.js';
 import { fileAddress, hyperlink } from './hyperlink.ts';
 import { isAboutRemovedLines, placeOf, sourceOf } from './report-words.ts';
 import { fitColumns } from './fit-columns.ts';
+import type { Colours } from './text-look.ts';
 import { visibleLine } from './visible-text.ts';
 import { wrapProse } from './wrap-prose.ts';
 
 /** Where and how findings are shown. */
 export interface FindingFrame {
-  readonly colours: Colors;
+  readonly colours: Colours;
   /** Columns that a line of code may take; null: all it needs. */
   readonly codeWidth: number | null;
   /** Columns to wrap texts at. */
@@ -20,7 +20,7 @@ export interface FindingFrame {
 }
 
 /** The colour of a severity. */
-export function severityColour(colours: Colors, severity: Severity): (text: string) => string {
+export function severityColour(colours: Colours, severity: Severity): (text: string) => string {
   switch (severity) {
     case 'critical':
       return (text) => colours.bold(colours.red(text));

@@ -1,3 +1,8 @@
+import type picocolors from 'picocolors';
+
+/** What paints a text, or leaves it as it is. */
+export type Colours = ReturnType<typeof picocolors.createColors>;
+
 /** How text may look where it is shown. */
 export interface TextLook {
   readonly isColoured: boolean;

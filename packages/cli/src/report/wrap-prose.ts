@@ -1,6 +1,6 @@
 /** Paragraphs, lists, fences, `code` and **bold** of Markdown as lines of a terminal. */
-import type { Colors } from 'picocolors/types.js';
 import wrapAnsi from 'wrap-ansi';
+import type { Colours } from './text-look.ts';
 import { visibleLine, visibleLines } from './visible-text.ts';
 
 type Block = { readonly kind: 'text' | 'item' | 'code'; readonly mark: string; readonly text: string };
@@ -8,7 +8,7 @@ type Block = { readonly kind: 'text' | 'item' | 'code'; readonly mark: string; r
 const maxLines = 400;
 
 /** Lines of at most `width` columns, but for code. Consecutive lines are one paragraph, as Markdown has it. */
-export function wrapProse(text: string, width: number, colours: Colors): string[] {
+export function wrapProse(text: string, width: number, colours: Colours): string[] {
   const lines: string[] = [];
   for (const block of blocksOf(visibleLines(text.replace(/\r\n?/g, '\n')).slice(0, maxLines))) {
     if (block === null) {
@@ -59,7 +59,7 @@ function addLine(blocks: (Block | null)[], line: string): void {
   } else blocks.push({ kind: 'text', mark: '', text });
 }
 
-function coloured(text: string, colours: Colors): string {
+function coloured(text: string, colours: Colours): string {
   const line = visibleLine(text);
   if (!colours.isColorSupported) return line;
   return line.replace(
