@@ -45,7 +45,7 @@ export async function readBranches(
 
 /** No pattern to git. */
 function isPlainName(name: string): boolean {
-  return !/[*?[\\\s\p{Cc}]/u.test(name);
+  return name !== '' && name.length <= 1000 && !/[*?[\\\s\p{Cc}]/u.test(name);
 }
 
 function toRemote(setting: string): [string, string][] {

@@ -7,6 +7,12 @@ export type Revision =
   { readonly kind: 'commit'; readonly sha: string } | { readonly kind: 'tree'; readonly sha: string };
 
 const fullId = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+const maxRevisionCharacters = 1000;
+
+/** Whether this is a commit's whole id. */
+export function isFullId(text: string): boolean {
+  return fullId.test(text);
+}
 
 /** Asks the user's git what a revision means, and the view whether it is there. `flag` is what people gave it by. */
 export async function resolveRevision(
@@ -15,8 +21,9 @@ export async function resolveRevision(
   signal: AbortSignal,
 ): Promise<Revision | Refused> {
   const { flag, text } = given;
-  const shown = `${flag} ${plain(text)}`;
-  if (text === '' || text.includes('\0')) return refuse(`${flag} is no revision.`, 'name a branch, a tag or a commit.');
+  const shown = `${flag} ${plain(text)}`.trim();
+  if (text === '' || text.includes('\0') || text.length > maxRevisionCharacters)
+    return refuse(`${flag} is no revision.`, 'name a branch, a tag or a commit.');
   const args = ['rev-parse', '--verify', '--end-of-options', text];
   const limits = { timeoutMs: 30_000, maxOutputBytes: 100_000 };
   const { exitCode, stdout, said } = await runUserGit({ place: at.place, args, ...limits }, signal);

@@ -11,8 +11,10 @@ export const maxDescribedCommits = 50;
 /** The only commit's subject, else the branch made readable. */
 export function titleOf(commits: readonly LogEntry[], branch: string | null, otherwise: string): string {
   const [only, ...others] = commits;
-  if (only !== undefined && others.length === 0 && only.subject !== '') return clip(only.subject, maxTitleCharacters);
+  if (only !== undefined && others.length === 0 && only.subject !== '')
+    return clip(plain(only.subject), maxTitleCharacters);
   if (branch === null) return otherwise;
+  if (branch === 'main' || branch === 'master') return `Changes on ${branch}`;
   const words = branch.replaceAll('/', ': ').replaceAll(/[-_]+/g, ' ').trim();
   return words === '' ? otherwise : clip(words.charAt(0).toUpperCase() + words.slice(1), maxTitleCharacters);
 }

@@ -16,6 +16,7 @@ export interface Uncommitted {
   readonly tree: string;
   /** As people say it. */
   readonly name: string;
+  readonly title: string;
   /** What else is to be said; empty: nothing. */
   readonly note: string;
 }
@@ -66,7 +67,9 @@ export async function readUncommitted(input: ReadUncommitted, signal: AbortSigna
   return {
     kind: 'uncommitted',
     tree: written.stdout.toString('latin1').trim(),
-    name: what === 'staged' ? 'staged changes' : 'uncommitted changes',
+    ...(what === 'staged'
+      ? { name: 'staged changes', title: 'Staged changes' }
+      : { name: 'uncommitted changes', title: 'Uncommitted changes' }),
     note: added?.exitCode === 1 ? `; left out what git could not add: ${added.said}` : '',
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aPlace, type Checkout, type Place, type Wanted } from './test-checkout.ts';
@@ -17,6 +18,18 @@ async function aHistory(place: Place, name?: string): Promise<Checkout> {
   return checkout;
 }
 
+/** Two commits whose ids begin with the same four digits. */
+function twoAlike(tree: string): { content: [string, string]; prefix: string } {
+  const seen = new Map<string, string>();
+  for (let index = 0; ; index += 1) {
+    const content = `tree ${tree}\nauthor A <a@example.test> ${index} +0000\ncommitter A <a@example.test> 0 +0000\n\nx\n`;
+    const prefix = createHash('sha1').update(`commit ${content.length}\0${content}`).digest('hex').slice(0, 4);
+    const other = seen.get(prefix);
+    if (other !== undefined) return { content: [other, content], prefix };
+    seen.set(prefix, content);
+  }
+}
+
 describe('findLocalChange refuses', () => {
   it('what is no repository, and one without commits', async () => {
     await using place = await aPlace();
@@ -25,6 +38,9 @@ describe('findLocalChange refuses', () => {
     const empty = await place.checkout('empty');
 
     expect(await refusal(place.at(folder))).toMatch(/is in no git repository.*git init/);
+    await mkdir(join(place.folder, 'two\nlines'));
+
+    expect(await refusal(place.at(join(place.folder, 'two\nlines')))).toMatch(/two lines is in no git repository/);
     expect(await refusal(place.at(join(place.folder, 'absent')))).toMatch(/There is no folder/);
     expect(await refusal(empty)).toMatch(/no commit yet.*--staged or --worktree/);
     expect(await refusal(empty, { base: 'main' })).toMatch(/no commit yet/);
@@ -59,23 +75,26 @@ describe('findLocalChange refuses', () => {
       'HEAD~99': /unknown/,
       ['b'.repeat(40)]: /does not have it.*git fetch/,
       'two\nlines': /--base two lines is unknown/,
+      ['x'.repeat(5_000_000)]: /no revision/,
     };
     for (const [base, expected] of Object.entries(asked)) expect(await refusal(checkout, { base })).toMatch(expected);
+    expect(await refusal(checkout, { head: 'a\0b' })).toMatch(/no revision/);
+    expect(await refusal(checkout, { head: 'x'.repeat(5_000_000) })).toMatch(/no revision/);
     expect(await refusal(checkout, { head: '--all' })).toMatch(/--head --all is unknown/);
     expect(await refusal(checkout, { head: 'HEAD^{tree}' })).toMatch(/is no commit/);
   });
 
   it('an abbreviation of several commits', async () => {
     await using place = await aPlace();
-    const checkout = await place.checkout();
-    const seen = new Map<string, number>();
-    for (let index = 0; index < 40; index += 1) {
-      const sha = await checkout.git('commit-tree', '-m', String(index), await checkout.git('mktree', '--missing'));
-      seen.set(sha.slice(0, 4), (seen.get(sha.slice(0, 4)) ?? 0) + 1);
-      if (index === 0) await checkout.git('update-ref', 'HEAD', sha);
+    const checkout = await aHistory(place);
+    const tree = await checkout.git('rev-parse', 'HEAD^{tree}');
+    const { content, prefix } = twoAlike(tree);
+    for (const text of content) {
+      await checkout.write({ '.git/draft': text });
+      await checkout.git('hash-object', '-t', 'commit', '-w', '.git/draft');
     }
-    // Too few for two that begin alike in four digits: the one-digit case is git's own "too short".
-    expect(await refusal(checkout, { base: [...seen.keys()][0]?.slice(0, 3) ?? '' })).toMatch(/unknown|several/);
+
+    expect(await refusal(checkout, { base: prefix })).toMatch(/may mean several commits.*more digits/);
   });
 
   it('flags that contradict each other', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { symlink } from 'node:fs/promises';
+import { mkdir, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ObjectReader, readDiff } from '@drydock/git';
 import type { LocalChange } from './local-change.ts';
@@ -159,9 +159,11 @@ describe('findLocalChange without a base', () => {
     await checkout.commit({ b: 'b\n' });
     const change = await checkout.found();
     const during = await place.views();
+    const { mode } = await stat(join(change.repository.gitDir, '..'));
     await change[Symbol.asyncDispose]();
 
     expect(during).toHaveLength(1);
+    expect(mode & 0o777).toBe(0o700);
     expect(await place.views()).toEqual([]);
   });
 });
@@ -206,6 +208,10 @@ describe('findLocalChange of a range', () => {
     expect(whole).toMatchObject({ commits: 3, refs: { headSha: three } });
     expect(whole.told).toMatch(/^main: 3 commits since the beginning/);
     expect(await readDiff({ repo: tree.repository, ...tree.refs }, never)).toHaveLength(1);
+    expect(tree).toMatchObject({ commits: null, description: '', author: 'A Author', title: 'Changes on main' });
+    expect(tree.told).toMatch(/^main: changes since [0-9a-f]{40}\^\{tree\} /);
+    expect(middle).toMatchObject({ title: 'Two', targetBranch: one.slice(0, 7) });
+    expect(middle.told).toBe(`main~: 1 commit since ${one.slice(0, 7)}`);
   });
 
   it('follows merges, octopus merges and criss-cross merges', async () => {
@@ -275,6 +281,27 @@ describe('findLocalChange of a range', () => {
 
     expect(change.refs).toEqual({ startSha: base, baseSha: base, headSha: head });
     expect(await filesOf(place, six, change)).toEqual(['added b']);
+  });
+
+  it('finds what is being pushed, from a hook of the server', async () => {
+    await using place = await aPlace();
+    const checkout = await place.checkout();
+    const base = await checkout.commit({ a: 'a\n' });
+    await place.git(place.folder, ['clone', '--quiet', '--bare', checkout.path, 'server.git']);
+    const server = join(place.folder, 'server.git');
+    const quarantine = join(server, 'objects/tmp_objdir-incoming-x');
+    await mkdir(quarantine);
+    const environment = {
+      ...{ HOME: place.home, GIT_DIR: '.', GIT_QUARANTINE_PATH: quarantine, GIT_OBJECT_DIRECTORY: quarantine },
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(server, 'objects'),
+    };
+    const args = ['commit-tree', '-p', 'main', '-m', 'Pushed', '4b825dc642cb6eb9a060e54bf8d69288fbee4904'];
+    await place.git(server, ['hash-object', '-t', 'tree', '-w', '/dev/null'], environment);
+    const head = await place.git(server, args, environment);
+    await using change = await place.at(server).found({ base: 'main', head, environment });
+
+    expect(change).toMatchObject({ refs: { baseSha: base, headSha: head }, title: 'Pushed', scope: server });
+    expect(await readDiff({ repo: change.repository, ...change.refs }, never)).toMatchObject([{ status: 'deleted' }]);
   });
 
   it('shows a submodule as its commit, and reviews within it', async () => {

@@ -6,11 +6,12 @@
  */
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type DiffRefs, TerminalError } from '@drydock/core';
 import { findRepository, type FoundRepository, type GitRepository, makeRepositoryView } from '@drydock/git';
 import { readRange } from './local-change-range.ts';
 import type { Refused } from './local-change-refusal.ts';
+import { plain } from './local-change-text.ts';
 
 /** What to review. */
 export interface ChangeWanted {
@@ -78,11 +79,17 @@ export async function findLocalChange(
   try {
     return await find(wanted, ports, signal);
   } catch (error) {
+    if (isSystemError(error)) return { kind: 'refused', why: plain(error.message), hint: 'see who may read it.' };
     if (!(error instanceof TerminalError) || !error.code.startsWith('git.')) throw error;
     const hint =
       'look with `git fsck` whether the repository is whole, and whether plain `git log` and `git diff` work.';
     return { kind: 'refused', why: `The repository could not be read: ${error.message}`, hint };
   }
+}
+
+/** A file or folder that could not be read or written; its message names it. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'path' in error;
 }
 
 function contradictionOf({ base, head, work, isRoot }: ChangeWanted): string | null {
@@ -93,7 +100,8 @@ function contradictionOf({ base, head, work, isRoot }: ChangeWanted): string | n
 
 async function find(wanted: ChangeWanted, ports: LocalChangePorts, signal: AbortSignal): Promise<ChangeFound> {
   const cwd = await realpath(wanted.cwd).catch(() => null);
-  if (cwd === null) return { kind: 'refused', why: `There is no folder ${wanted.cwd}.`, hint: 'go to a repository.' };
+  if (cwd === null)
+    return { kind: 'refused', why: `There is no folder ${plain(wanted.cwd)}.`, hint: 'go to a repository.' };
   const environment = ports.environment ?? { HOME: homedir() };
   const { searchPath } = wanted;
   const found = await findRepository({ cwd, searchPath, environment }, signal);
@@ -155,7 +163,7 @@ function refusalOf(found: NotFound, cwd: string): Refused {
     case 'none':
       return {
         kind: 'refused',
-        why: `${cwd} is in no git repository.`,
+        why: `${plain(cwd)} is in no git repository.`,
         hint: 'go to a checkout, or begin one with `git init`.',
       };
     case 'not-owned':
@@ -167,7 +175,7 @@ function refusalOf(found: NotFound, cwd: string): Refused {
     case 'broken':
       return {
         kind: 'refused',
-        why: `Git could not read the repository of ${dirname(join(cwd, '.'))}: ${found.said}`,
+        why: `Git could not read the repository of ${plain(cwd)}: ${found.said}`,
         hint: 'see whether `git status` works here.',
       };
   }
