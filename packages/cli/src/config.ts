@@ -1,6 +1,6 @@
 import { ForgeId, SecretList, SecretText, Severity, TextList } from '@drydock/core';
 import { z } from 'zod';
-import { reportFormats } from './report/render-report.ts';
+import { reportFormats } from './report/report-format.ts';
 
 const milliseconds = z.coerce.number().int().min(100);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'an http or https URL' });

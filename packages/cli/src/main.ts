@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { DrydockError } from '@drydock/core';
 import { CommanderError } from 'commander';
 import { exitCodes } from './exit-codes.ts';
 import { createProgram } from './program.ts';
@@ -44,14 +43,15 @@ async function main(): Promise<void> {
   try {
     await program.parseAsync(process.argv);
   } catch (error) {
-    process.exitCode = report(error, ending);
+    process.exitCode = await report(error, ending);
   }
 }
 
 /** Says what went wrong in words for people; a bug keeps its stack trace. Returns the exit code. */
-function report(error: unknown, ending: Ending | null): number {
+async function report(error: unknown, ending: Ending | null): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (ending !== null) return endedBy[ending];
+  const { DrydockError } = await import('@drydock/core'); // with its schemas it is half of what --version would take
   if (!(error instanceof DrydockError)) throw error;
   process.stderr.write(`${error.message}\n`);
   return error.kind === 'config' ? exitCodes.config : exitCodes.failed;

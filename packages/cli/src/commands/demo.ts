@@ -1,4 +1,3 @@
-import { readConfig } from '@drydock/core';
 import type { Command } from 'commander';
 import { exitCodes } from '../exit-codes.ts';
 import type { CliPorts } from '../cli-ports.ts';
@@ -23,7 +22,10 @@ export function addDemoCommand(program: Command, ports: CliPorts): void {
     .action(async (options: { json?: boolean }) => {
       const asJson = options.json === true;
       // Only here: to load it all takes a second, which --help should not.
-      const { DemoConfig, runDemo } = await import('@drydock/standalone');
+      const [{ readConfig }, { DemoConfig, runDemo }] = await Promise.all([
+        import('@drydock/core'),
+        import('@drydock/standalone'),
+      ]);
       const config = readConfig(DemoConfig, ports.environment);
       const report = await runDemo(config, {
         // The story is for people: with --json it is not told, so that nothing but the object is printed.

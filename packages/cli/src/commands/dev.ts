@@ -1,4 +1,3 @@
-import { readConfig } from '@drydock/core';
 import type { Command } from 'commander';
 import type { CliPorts } from '../cli-ports.ts';
 
@@ -18,7 +17,10 @@ export function addDevCommand(program: Command, ports: CliPorts): void {
     .addHelpText('after', examples)
     .action(async () => {
       // Only here: to load it all takes a second, which --help should not.
-      const { StandaloneConfig, runDev } = await import('@drydock/standalone');
+      const [{ readConfig }, { StandaloneConfig, runDev }] = await Promise.all([
+        import('@drydock/core'),
+        import('@drydock/standalone'),
+      ]);
       const config = readConfig(StandaloneConfig, ports.environment);
       await runDev(config, { out: ports.stdout, version: ports.version, signal: ports.signal });
     });

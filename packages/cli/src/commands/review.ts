@@ -1,7 +1,7 @@
 import { Option, InvalidArgumentError, type Command } from 'commander';
 import type { CliPorts } from '../cli-ports.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { reportFormats } from '../report/render-report.ts';
+import { reportFormats } from '../report/report-format.ts';
 import type { ReviewFlags } from '../review/review-options.ts';
 
 const severities = ['low', 'medium', 'high', 'critical'] as const;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { ReviewReport } from '@drydock/core';
 import { goldenText } from '@drydock/testkit';
-import { renderReport, reportFormats, type ReportOptions } from './render-report.ts';
+import { renderReport, type ReportOptions } from './render-report.ts';
+import { reportFormats } from './report-format.ts';
 import { sampleReports } from './testing/sample-reports.ts';
 import { plainLook } from './text-look.ts';
 

@@ -4,11 +4,7 @@ import { renderJson } from './render-json.ts';
 import { renderMarkdown } from './render-markdown.ts';
 import { renderSarif, type SarifOptions } from './render-sarif.ts';
 import { renderText, type TextOptions } from './render-text.ts';
-
-/** The forms in which a review is told. */
-export const reportFormats = ['text', 'json', 'sarif', 'codequality', 'markdown'] as const;
-/** One of them. */
-export type ReportFormat = (typeof reportFormats)[number];
+import type { ReportFormat } from './report-format.ts';
 
 /** What the report itself does not know. */
 export interface ReportOptions extends SarifOptions, TextOptions {

@@ -4,7 +4,7 @@ import { ConfigError, ReviewPolicy, readConfig, type Severity } from '@drydock/c
 import { parsePolicy } from '@drydock/policy';
 import type { ReviewModel, ReviewSettings, ReviewSubject } from '@drydock/standalone/review';
 import { ReviewConfig } from '../config.ts';
-import type { ReportFormat } from '../report/render-report.ts';
+import type { ReportFormat } from '../report/report-format.ts';
 
 /** The flags of `drydock review`, as they were given. */
 export interface ReviewFlags {
