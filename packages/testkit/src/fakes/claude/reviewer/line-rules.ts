@@ -6,6 +6,9 @@ import { certain, claimAt, isComment, isProse, isTestPath } from './rule.ts';
 interface LineRule extends ClaimText {
   readonly pattern: RegExp;
   readonly unless?: RegExp;
+  /** Of the path. */
+  readonly where?: RegExp;
+  readonly notWhere?: RegExp;
   readonly looksAt: {
     readonly code: boolean;
     readonly comments: boolean;
@@ -29,6 +32,19 @@ const credential = {
   title: 'A credential is in the source',
   reason:
     'This line holds what looks like a working credential. Everyone who can read the repository has it, and it stays in the history. Revoke it, and read the new one from the environment or a secret store. The value is not repeated here.',
+} as const;
+
+/** Where printing is the purpose. */
+const ownOutput =
+  /(?:^|\/)(?:scripts?|bin|cli|cmd|tools|examples?|bench)\/|(?:^|\/)(?:cli|main|__main__|manage|setup)\.\w+$/;
+
+const debugOutput = {
+  severity: 'low',
+  category: 'maintainability',
+  confidence: 0.6,
+  title: 'Output for debugging is left in',
+  reason:
+    'This looks like a help while the code was written. Left in, it stops or floods whoever runs this, and may print what should not be in a log. Remove it, or use the logger of this code.',
 } as const;
 
 const lineRules: readonly LineRule[] = [
@@ -95,6 +111,35 @@ const lineRules: readonly LineRule[] = [
     reason: 'With this marker the runner skips every other test, so the suite is green whatever else is broken.',
   },
   {
+    pattern: /^<{7}(?: .*)?$/,
+    looksAt: everything,
+    severity: 'high',
+    category: 'correctness',
+    confidence: 0.98,
+    title: 'A merge conflict is committed',
+    reason:
+      'This line is a mark that git leaves where it could not merge. Both versions and the marks between them are in the file now, which no compiler and no reader takes. Decide for one, and take the marks out.',
+  },
+  {
+    pattern:
+      /(?:^|[;{}(&|]|=>)\s*(?:console\.(?:log|debug|dir|trace|table)\(|debugger\b|dbg!\(|var_dump\(|print_r\(|binding\.(?:pry|irb)\b|byebug\b|breakpoint\(\)|i?pdb\.set_trace\()/,
+    looksAt: code,
+    notWhere: ownOutput,
+    ...debugOutput,
+  },
+  { pattern: /^\s*print\(/, looksAt: code, where: /\.pyi?$/, notWhere: ownOutput, ...debugOutput, confidence: 0.45 },
+  {
+    pattern: /(?:\/\/|\/\*|#|--|<!--|;|^\s*\*)\s*@?(?:TODO|FIXME|XXX)\b/,
+    unless: /#\d+|\b[A-Z][A-Z\d]+-\d+\b|https?:/,
+    looksAt: { ...code, comments: true, tests: true },
+    severity: 'low',
+    category: 'maintainability',
+    confidence: 0.5,
+    title: 'Work is left for later, and nobody is told',
+    reason:
+      'A note like this is seen by who opens the file, and by no one who plans. Do it in this change, or name the issue that keeps it.',
+  },
+  {
     pattern: injectedText,
     looksAt: everything,
     severity: 'medium',
@@ -108,7 +153,8 @@ const lineRules: readonly LineRule[] = [
 
 /** Every line rule as a rule. */
 export const singleLineRules: readonly Rule[] = lineRules.map((rule) => (file) => {
-  const { pattern, unless, looksAt, fix, ...text } = rule;
+  const { pattern, unless, where, notWhere, looksAt, fix, ...text } = rule;
+  if (where?.test(file.path) === false || notWhere?.test(file.path) === true) return [];
   if (isProse(file.path) && !looksAt.prose) return [];
   if (isTestPath(file.path) && !looksAt.tests) return [];
   const rows = file.hunks.flat().filter((row) => row.sign === '+' && (looksAt.comments || !isComment(row.text)));

@@ -22,13 +22,9 @@ export function pastCalls(request: ClaudeRequest): readonly PastCall[] {
   });
 }
 
-/** The call with exactly this input, in whatever order its keys come. */
-export function findCall(
-  calls: readonly PastCall[],
-  wanted: { readonly name: string; readonly input: object },
-): PastCall | undefined {
-  const key = inputKey(wanted.input);
-  return calls.find((call) => call.name === wanted.name && inputKey(call.input) === key);
+/** What tells calls apart: the tool and exactly its input, in whatever order the keys come. */
+export function callKey({ name, input }: { readonly name: string; readonly input: object }): string {
+  return `${name} ${JSON.stringify(Object.entries(input).sort(([left], [right]) => (left < right ? -1 : 1)))}`;
 }
 
 /** The text of the first message: the task as the agent put it. */
@@ -43,8 +39,4 @@ export function firstMessageText(request: ClaudeRequest): string {
 function resultText(block: Extract<ClaudeContentBlock, { type: 'tool_result' }>): string {
   if (typeof block.content === 'string') return block.content;
   return (block.content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('\n');
-}
-
-function inputKey(input: object): string {
-  return JSON.stringify(Object.entries(input).sort(([left], [right]) => (left < right ? -1 : 1)));
 }

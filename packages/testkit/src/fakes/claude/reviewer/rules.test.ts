@@ -104,6 +104,15 @@ const found: readonly (readonly [string, readonly string[], string, Partial<Show
     ['-  if (!checkQuota(a)) {', '-    return 429;', '-  }', '-  other();'],
     'The check `checkQuota` is gone @old 1-3',
   ],
+  ['a conflict', ['+<<<<<<< HEAD', '+a', '+=======', '+b', '+>>>>>>> x'], 'A merge conflict is committed @new 1-1'],
+  ['a conflict in prose', ['+<<<<<<<'], 'A merge conflict is committed @new 1-1', { path: 'README.md' }],
+  ['console.log', ['+  console.log(user);'], 'Output for debugging is left in @new 1-1'],
+  ['a debugger', ['+if (a) { debugger; }'], 'Output for debugging is left in @new 1-1'],
+  ['dbg!', ['+    dbg!(&x);'], 'Output for debugging is left in @new 1-1', { path: 'src/lib.rs' }],
+  ['var_dump', ['+var_dump($x);'], 'Output for debugging is left in @new 1-1', { path: 'a.php' }],
+  ['print', ["+    print('here')"], 'Output for debugging is left in @new 1-1', { path: 'app/a.py' }],
+  ['a to-do', ['+a(); // TODO: handle b'], 'Work is left for later, and nobody is told @new 1-1'],
+  ['a comment that is a to-do', ['+# FIXME'], 'Work is left for later, and nobody is told @new 1-1', { path: 'a.rb' }],
   ['a division by a length', ['+return sum / xs.length;'], 'Divides by zero when there is nothing @new 1-1'],
 ];
 
@@ -132,6 +141,11 @@ const innocent: readonly (readonly [string, readonly string[], Partial<ShownFile
     'a guarded division',
     ['+if (xs.length === 0) return 0;', '+return sum / xs.length;', '+const b = s / (ys.length || 1);'],
   ],
+  ['a to-do with an issue', ['+// TODO(#12): later', '+# FIXME ABC-123', '+// TODO https://example.com/1']],
+  ['the word alone', ['+const TODO = list;', "+title = 'TODO'", '+// todos are kept here']],
+  ['output of a script', ['+console.log(total);'], { path: 'scripts/totals.ts' }],
+  ['a function that prints', ['+    print(x)'], { path: 'Sources/a.swift' }],
+  ['an underline', ['+=======', '+<<< not a mark', '+x <<<<<<< y']],
   ['prose about code', ['+Do not write `eval(input)` or `} catch {}`.'], { path: 'docs/style.md' }],
 ];
 

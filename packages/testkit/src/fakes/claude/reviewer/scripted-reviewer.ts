@@ -7,7 +7,7 @@
  * What it reads in the change is data. Text that asks it for something is reported, not followed. It reports what it
  * sees, also what an earlier review has reported: that nothing stands twice is not left to a model.
  */
-import type { Category } from '@drydock/core';
+import { compareSeverity, type Category } from '@drydock/core';
 import { z } from 'zod';
 import type { ClaudeReply, ClaudeReplyBlock, ClaudeScript } from '../claude-reply.ts';
 import { reply, toolUse } from '../claude-reply.ts';
@@ -16,7 +16,7 @@ import { systemTextOf } from '../claude-request.ts';
 import { sqlFromText, swallowedError } from './block-rules.ts';
 import { injectedText, singleLineRules } from './line-rules.ts';
 import { divisionByLength, forgottenAwait, removedCheck, staleImport } from './lookup-rules.ts';
-import { findCall, firstMessageText, pastCalls } from './read-conversation.ts';
+import { callKey, firstMessageText, pastCalls } from './read-conversation.ts';
 import type { PastCall } from './read-conversation.ts';
 import type { ChangedFile, ShownFile } from './read-shown-diff.ts';
 import { readHunks, readNumberedLines, readOverview } from './read-shown-diff.ts';
@@ -31,9 +31,13 @@ const rules: readonly Rule[] = [
   staleImport,
   divisionByLength,
 ];
-const maxCallsPerTurn = 12;
-const maxFiles = 96;
-const maxLookups = 48;
+// Each turn sends the whole conversation again: few turns with many calls keep a huge change within its tokens.
+const maxCallsPerTurn = 24;
+const maxFiles = 320;
+const maxLookups = 64;
+const maxClaims = 96;
+/** Of the same in one file. */
+const maxAlike = 5;
 
 /** A script that reviews any change through the agent's tools, deterministically. */
 export function scriptedReviewer(): ClaudeScript {
@@ -50,10 +54,12 @@ class Review {
   readonly request: ClaudeRequest;
   readonly calls: readonly PastCall[];
   readonly #offered: ReadonlySet<string>;
+  readonly #byKey: ReadonlyMap<string, PastCall>;
 
   constructor(request: ClaudeRequest) {
     this.request = request;
     this.calls = pastCalls(request);
+    this.#byKey = new Map(this.calls.map((call) => [callKey(call), call]));
     this.#offered = new Set((request.tools ?? []).map((tool) => tool.name));
   }
 
@@ -62,7 +68,7 @@ class Review {
   }
 
   find(call: Call): PastCall | undefined {
-    return findCall(this.calls, call);
+    return this.#byKey.get(callKey(call));
   }
 
   /** The calls that were not made yet, of those whose tool there is. */
@@ -153,12 +159,20 @@ function claimsOf(review: Review, suspicions: readonly Suspicion[]): readonly Cl
   const categories = wantedCategories(review.request);
   const claims = suspicions.flatMap(({ lookup, conclude }) => conclude(answerTo(review, lookup)));
   const seen = new Set<string>();
-  return claims.filter((claim) => {
+  const distinct = claims.filter((claim) => {
     const key = [claim.path, claim.side, claim.startLine, claim.endLine, claim.category].join('\0');
     const isNew = !seen.has(key) && categories(claim.category);
     seen.add(key);
     return isNew;
   });
+  const alike = new Map<string, number>();
+  const telling = distinct.filter(({ path, title }) => {
+    const number = (alike.get(`${path}\0${title}`) ?? 0) + 1;
+    alike.set(`${path}\0${title}`, number);
+    return number <= maxAlike;
+  });
+  // Nobody reads hundreds: the worst, in the order of the files.
+  return telling.sort((left, right) => compareSeverity(right.severity, left.severity)).slice(0, maxClaims);
 }
 
 function answerTo(review: Review, lookup: Lookup | null): string | null {
