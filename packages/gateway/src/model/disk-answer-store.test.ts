@@ -116,7 +116,7 @@ describe('DiskAnswerStore', () => {
         'is a pipe that nobody writes to',
         async () => {
           await rm(pathOf('a'));
-          await once(spawn('mkfifo', [pathOf('a')]), 'exit');
+          await once(spawn('sh', ['-c', 'mkfifo "$0"', pathOf('a')]), 'exit');
         },
       ],
     ])('forgets and removes a file that %s', async (what, spoil) => {

@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ReviewPolicy, TransientError, silentLog, taskIdOf } from '@drydock/core';
-import { ManualClock, claudeFault, inOrder, reply } from '@drydock/testkit';
+import { ManualClock, claudeFault, inOrder, reply, startFakeClaude, type FakeClaude } from '@drydock/testkit';
 import type { AnswerStore } from './answer-store.ts';
 import { DiskAnswerStore } from './disk-answer-store.ts';
-import { TestProxy, apiKey, day, plainBody, script } from './test-proxy.ts';
+import { TestProxy, apiKey, day, plainBody } from './testing/test-proxy.ts';
+
+const good = reply.text('All is well.');
 
 describe('proxyMessages with an answer store', () => {
+  let claude: FakeClaude;
   let folder: string;
   let clock: ManualClock;
   let proxy: TestProxy;
@@ -19,17 +22,19 @@ describe('proxyMessages with an answer store', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'drydock-answers-'));
     clock = new ManualClock(Date.parse(`${day}T01:00:00Z`));
-    proxy = await TestProxy.start(clock);
+    claude = await startFakeClaude({ apiKey, script: () => good });
+    proxy = await TestProxy.start({ baseUrl: claude.url, clock });
     const createId = () => String((ids += 1));
     proxy.answers = await DiskAnswerStore.open({ folder }, { clock, log: silentLog, createId });
   });
 
   afterEach(async () => {
     await proxy[Symbol.asyncDispose]();
+    await claude.stop();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  const requests = () => proxy.claude.requests.length;
+  const requests = () => claude.requests.length;
   /** The answer is stored once the agent has it: whoever asks again waits for `proxy.idle()`. */
   const ask = async (body: object = plainBody, headers: Record<string, string> = {}) => {
     const response = await proxy.post(body, headers);
@@ -125,7 +130,7 @@ describe('proxyMessages with an answer store', () => {
   });
 
   it('lets equal calls at the same time pay once each', async () => {
-    proxy.claude.setScript(script(claudeFault.slow(10), claudeFault.slow(10)));
+    claude.setScript(() => reply.fault(claudeFault.slow(10), good));
 
     const [left, right] = await Promise.all([ask(), ask()]);
     await proxy.idle();
@@ -143,7 +148,7 @@ describe('proxyMessages with an answer store', () => {
     ['held an error event', claudeFault.errorEvent(2)],
     ['fell silent', claudeFault.silence(3)],
   ])('keeps no answer that %s', async (_, fault) => {
-    proxy.claude.setScript(script(fault));
+    claude.setScript(inOrder([reply.fault(fault, good), good]));
     await ask();
     await proxy.idle();
 
@@ -153,7 +158,7 @@ describe('proxyMessages with an answer store', () => {
   });
 
   it('keeps no refusal of the model', async () => {
-    proxy.claude.setScript(inOrder([reply.refusal(), reply.text('Gladly.')]));
+    claude.setScript(inOrder([reply.refusal(), reply.text('Gladly.')]));
     await ask();
     await proxy.idle();
 
@@ -163,7 +168,7 @@ describe('proxyMessages with an answer store', () => {
   it('stores no key of ours, nor an answer that holds it', async () => {
     await ask();
     await proxy.idle();
-    proxy.claude.setScript(() => reply.text(`You sent ${apiKey}.`));
+    claude.setScript(() => reply.text(`You sent ${apiKey}.`));
     await ask({ ...plainBody, stream: false });
     await proxy.idle();
     await ask({ ...plainBody, stream: false });

@@ -3,24 +3,43 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ReviewPolicy } from '@drydock/core';
-import { claudeFault } from '@drydock/testkit';
-import { QuickClock, TestProxy, apiKey, plainBody, script } from './test-proxy.ts';
+import {
+  claudeFault,
+  reply,
+  startFakeClaude,
+  type ClaudeFault,
+  type ClaudeScript,
+  type FakeClaude,
+} from '@drydock/testkit';
+import { QuickClock, TestProxy, apiKey, plainBody } from './testing/test-proxy.ts';
+
+const good = reply.text('All is well.');
+/** The nth request meets the nth fault; the others are answered. */
+const script =
+  (...faults: readonly ClaudeFault[]): ClaudeScript =>
+  (_, { requestCount }) => {
+    const fault = faults[requestCount - 1];
+    return fault === undefined ? good : reply.fault(fault, good);
+  };
 
 describe('proxyMessages', () => {
+  let claude: FakeClaude;
   let proxy: TestProxy;
   let clock: QuickClock;
 
   beforeEach(async () => {
     clock = new QuickClock();
-    proxy = await TestProxy.start(clock);
+    claude = await startFakeClaude({ apiKey, script: script() });
+    proxy = await TestProxy.start({ baseUrl: claude.url, clock });
   });
 
   afterEach(async () => {
     await proxy[Symbol.asyncDispose]();
+    await claude.stop();
   });
 
   it('passes a stream through byte for byte and counts what it used', async () => {
-    const direct = await fetch(`${proxy.claude.url}/v1/messages`, {
+    const direct = await fetch(`${claude.url}/v1/messages`, {
       method: 'POST',
       body: JSON.stringify(plainBody),
       headers: { 'x-api-key': apiKey, 'anthropic-version': '2023-06-01', 'content-type': 'application/json' },
@@ -32,7 +51,7 @@ describe('proxyMessages', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toContain('text/event-stream');
     expect((await response.text()).replaceAll(/msg_fake\d+/g, 'msg')).toBe(expected);
-    const outcome = proxy.claude.requests.at(-1)?.outcome;
+    const outcome = claude.requests.at(-1)?.outcome;
     if (outcome?.kind !== 'answered') throw new Error('not answered');
     const told = await proxy.usage();
     expect(told?.calls).toBe(1);
@@ -59,7 +78,7 @@ describe('proxyMessages', () => {
     });
     await response.text();
 
-    const headers = proxy.claude.requests[0]?.headers ?? {};
+    const headers = claude.requests[0]?.headers ?? {};
     expect(headers['x-api-key']).toBe(apiKey);
     expect(JSON.stringify(headers)).not.toContain('ddrun_secret');
     expect(Object.keys(headers)).not.toEqual(expect.arrayContaining(['authorization']));
@@ -67,7 +86,7 @@ describe('proxyMessages', () => {
   });
 
   it('never lets our key out', async () => {
-    proxy.claude.setScript(script(claudeFault.unauthorized()));
+    claude.setScript(script(claudeFault.unauthorized()));
 
     const response = await proxy.post();
 
@@ -77,8 +96,8 @@ describe('proxyMessages', () => {
   it('caps the answer by the policy and drops the metadata', async () => {
     await (await proxy.post({ ...plainBody, max_tokens: 99_999, metadata: { user_id: 'someone' } })).text();
 
-    expect(proxy.claude.requests[0]?.json).toMatchObject({ max_tokens: 16_000 });
-    expect(proxy.claude.requests[0]?.json).not.toHaveProperty('metadata');
+    expect(claude.requests[0]?.json).toMatchObject({ max_tokens: 16_000 });
+    expect(claude.requests[0]?.json).not.toHaveProperty('metadata');
   });
 
   it.each([
@@ -97,7 +116,7 @@ describe('proxyMessages', () => {
     expect(response.headers.get('x-drydock-error-class')).toBe('terminal');
     expect(response.headers.get('x-drydock-error-code')).toBe(code);
     expect(await response.json()).toMatchObject({ type: 'error', error: { type: expect.any(String) } });
-    expect(proxy.claude.requests).toHaveLength(0);
+    expect(claude.requests).toHaveLength(0);
     expect((await proxy.spent()).spentTokens).toBe(0);
   });
 
@@ -112,7 +131,7 @@ describe('proxyMessages', () => {
       ['a reset connection', claudeFault.reset(), [500]],
       ['a server that hangs', claudeFault.hang(), [500]],
     ])('repeats the call after %s', async (_, fault, sleeps) => {
-      proxy.claude.setScript(script(fault));
+      claude.setScript(script(fault));
 
       const response = await proxy.post();
 
@@ -123,7 +142,7 @@ describe('proxyMessages', () => {
     });
 
     it('gives up after four attempts, each delay full jitter of the next power, and pays nothing', async () => {
-      proxy.claude.setScript(script(...Array.from({ length: 9 }, () => claudeFault.serverError())));
+      claude.setScript(script(...Array.from({ length: 9 }, () => claudeFault.serverError())));
 
       const response = await proxy.post();
 
@@ -136,7 +155,7 @@ describe('proxyMessages', () => {
     });
 
     it('does not wait longer than a call may take, and tells the time to the agent', async () => {
-      proxy.claude.setScript(script(claudeFault.rateLimited(120)));
+      claude.setScript(script(claudeFault.rateLimited(120)));
 
       const response = await proxy.post();
 
@@ -153,14 +172,14 @@ describe('proxyMessages', () => {
       ['a spend limit', claudeFault.spendLimit(), 'model.billing'],
       ['no credit', claudeFault.creditTooLow(), 'model.billing'],
     ])('tells the agent that it is blocked by %s, once, and not by a 401 of its own', async (_, fault, code) => {
-      proxy.claude.setScript(script(fault));
+      claude.setScript(script(fault));
 
       const response = await proxy.post();
 
       expect(response.status).toBe(424);
       expect(response.headers.get('x-drydock-error-class')).toBe('blocked');
       expect(response.headers.get('x-drydock-error-code')).toBe(code);
-      expect(proxy.claude.requests).toHaveLength(1);
+      expect(claude.requests).toHaveLength(1);
     });
 
     it.each([
@@ -168,7 +187,7 @@ describe('proxyMessages', () => {
       ['a body that is too large', claudeFault.tooLarge(), 413, 'model.context_full'],
       ['a malformed request', claudeFault.invalidRequest(), 400, 'model.rejected'],
     ])('hands on %s', async (_, fault, __, code) => {
-      proxy.claude.setScript(script(fault));
+      claude.setScript(script(fault));
 
       const response = await proxy.post();
 
@@ -178,12 +197,12 @@ describe('proxyMessages', () => {
     });
 
     it('does not repeat a call that was not streamed and timed out, and pays it', async () => {
-      proxy.claude.setScript(script(claudeFault.hang()));
+      claude.setScript(script(claudeFault.hang()));
 
       const response = await proxy.post({ ...plainBody, stream: false });
 
       expect(response.status).toBe(504);
-      expect(proxy.claude.requests).toHaveLength(1);
+      expect(claude.requests).toHaveLength(1);
       expect((await proxy.spent()).spentTokens).toBeGreaterThanOrEqual(1000);
     });
   });
@@ -193,25 +212,25 @@ describe('proxyMessages', () => {
       ['breaks off', claudeFault.cut(1000)],
       ['falls silent', claudeFault.silence(3)],
     ])('ends a stream that %s with an error event, and never repeats it', async (_, fault) => {
-      proxy.claude.setScript(script(fault));
+      claude.setScript(script(fault));
 
       const text = await (await proxy.post()).text();
 
       expect(text).toMatch(/\n\nevent: error\ndata: \{"type":"error","error":\{"type":"api_error"/);
-      expect(proxy.claude.requests).toHaveLength(1);
+      expect(claude.requests).toHaveLength(1);
       expect(proxy.calls).toEqual([{ model: 'claude-sonnet-5-5', outcome: 'model.stream_broken' }]);
       expect((await proxy.usage())?.tokens.input).toBeGreaterThan(0);
     });
 
     it('hands on an error event as it is', async () => {
-      proxy.claude.setScript(script(claudeFault.errorEvent(2)));
+      claude.setScript(script(claudeFault.errorEvent(2)));
 
       expect(await (await proxy.post()).text()).toContain('overloaded_error');
-      expect(proxy.claude.requests).toHaveLength(1);
+      expect(claude.requests).toHaveLength(1);
     });
 
     it('ends an answer over the size cap', async () => {
-      proxy.claude.setScript(script(claudeFault.huge(8 * 1024 * 1024, 'deltas')));
+      claude.setScript(script(claudeFault.huge(8 * 1024 * 1024, 'deltas')));
 
       const text = await (await proxy.post()).text();
 
@@ -220,7 +239,7 @@ describe('proxyMessages', () => {
     });
 
     it('ends a single event over the size cap', async () => {
-      proxy.claude.setScript(script(claudeFault.huge(16 * 1024 * 1024, 'event')));
+      claude.setScript(script(claudeFault.huge(16 * 1024 * 1024, 'event')));
 
       expect(await (await proxy.post()).text()).toContain('event: error');
     });
@@ -243,7 +262,7 @@ describe('proxyMessages', () => {
     });
 
     it('ends the call upstream when the agent leaves, and pays the whole answer', async () => {
-      proxy.claude.setScript(script(claudeFault.slow(50)));
+      claude.setScript(script(claudeFault.slow(50)));
       const request = httpRequest(proxy.url, { method: 'POST' });
       request.end(JSON.stringify(plainBody));
       const [response] = (await once(request, 'response')) as [IncomingMessage];
@@ -263,14 +282,14 @@ describe('proxyMessages', () => {
   describe('budgets', () => {
     it('lets no calls that run at once overspend', async () => {
       await proxy.startRun({ policy: ReviewPolicy.parse({ budget: { usdPerRun: 0.035 } }) });
-      proxy.claude.setScript(script(...Array.from({ length: 12 }, () => claudeFault.slow(20))));
+      claude.setScript(script(...Array.from({ length: 12 }, () => claudeFault.slow(20))));
 
       const responses = await Promise.all(Array.from({ length: 12 }, () => proxy.post()));
       const statuses = responses.map(({ status }) => status);
       await Promise.all(responses.map((response) => response.text()));
 
       expect(statuses.filter((status) => status === 402).length).toBeGreaterThan(0);
-      expect(proxy.claude.requests.length).toBe(statuses.filter((status) => status === 200).length);
+      expect(claude.requests.length).toBe(statuses.filter((status) => status === 200).length);
       expect((await proxy.spent()).spentNanoUsd).toBeLessThanOrEqual(0.035e9);
     });
 
@@ -281,7 +300,7 @@ describe('proxyMessages', () => {
 
       expect(response.status).toBe(402);
       expect(response.headers.get('x-drydock-error-code')).toBe('budget.day_spent');
-      expect(proxy.claude.requests).toHaveLength(0);
+      expect(claude.requests).toHaveLength(0);
     });
 
     it('counts tokens and no cost for a model without a price', async () => {
@@ -296,11 +315,11 @@ describe('proxyMessages', () => {
   });
 
   it('repeats nothing once the agent has left', async () => {
-    proxy.claude.setScript(script(claudeFault.serverError(), claudeFault.serverError()));
+    claude.setScript(script(claudeFault.serverError(), claudeFault.serverError()));
     proxy.abort.abort();
 
     await proxy.post().catch(() => undefined);
 
-    expect(proxy.claude.requests.length).toBeLessThanOrEqual(1);
+    expect(claude.requests.length).toBeLessThanOrEqual(1);
   });
 });

@@ -1,19 +1,18 @@
-/** The proxy behind a server on loopback, between an agent's HTTP and a fake Claude. */
+/** The proxy behind a server on loopback, between an agent's HTTP and a model that the test has started. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DrydockError, ReviewPolicy, Secret, silentLog, type Clock, type Log, type TaskContext } from '@drydock/core';
 import { createHttpClient, type HttpClient } from '@drydock/http';
-import { reply, startFakeClaude, type ClaudeFault, type ClaudeScript, type FakeClaude } from '@drydock/testkit';
-import { MemoryRunStore } from '../runs/memory-run-store.ts';
-import { aRunRecord } from '../runs/run-builders.ts';
-import type { RunStore } from '../runs/run-store.ts';
-import type { AnswerStore } from './answer-store.ts';
-import { defaultModelRetries } from './call-upstream.ts';
-import { modelErrorAnswer } from './model-error.ts';
-import { listPrices } from './model-prices.ts';
-import type { ModelSettings } from './model-settings.ts';
-import { proxyMessages, type ModelPorts } from './proxy-messages.ts';
+import { MemoryRunStore } from '../../runs/memory-run-store.ts';
+import { aRunRecord } from '../../runs/run-builders.ts';
+import type { RunStore } from '../../runs/run-store.ts';
+import type { AnswerStore } from '../answer-store.ts';
+import { defaultModelRetries } from '../call-upstream.ts';
+import { modelErrorAnswer } from '../model-error.ts';
+import { listPrices } from '../model-prices.ts';
+import type { ModelSettings } from '../model-settings.ts';
+import { proxyMessages, type ModelPorts } from '../proxy-messages.ts';
 
 export const apiKey = 'sk-ant-the-key-of-the-gateway';
 export const day = '2026-11-21';
@@ -37,19 +36,8 @@ export const plainBody = {
   messages: [{ role: 'user', content: 'hello' }],
   stream: true,
 };
-const good = reply.text('All is well.');
-
-/** The nth request meets the nth fault; the others are answered. */
-export const script =
-  (...faults: readonly ClaudeFault[]): ClaudeScript =>
-  (_, { requestCount }) => {
-    const fault = faults[requestCount - 1];
-    return fault === undefined ? good : reply.fault(fault, good);
-  };
-
 /** One run whose calls are proxied. */
 export class TestProxy implements AsyncDisposable {
-  readonly claude: FakeClaude;
   readonly calls: { model: string; outcome: string }[] = [];
   readonly lookups: string[] = [];
   abort = new AbortController();
@@ -63,8 +51,7 @@ export class TestProxy implements AsyncDisposable {
   store: RunStore = new MemoryRunStore();
   run = aRunRecord();
 
-  private constructor(claude: FakeClaude, clock: Clock) {
-    this.claude = claude;
+  private constructor(baseUrl: string, clock: Clock) {
     this.clock = clock;
     this.#http = createHttpClient({
       upstream: 'model',
@@ -73,7 +60,7 @@ export class TestProxy implements AsyncDisposable {
       timeouts: { headersMs: 400, idleMs: 400 },
     });
     this.settings = {
-      baseUrl: claude.url,
+      baseUrl,
       apiKey: new Secret(apiKey),
       prices: listPrices,
       allowedModels: ['claude-haiku-5-5', 'qwen3-coder'],
@@ -91,8 +78,8 @@ export class TestProxy implements AsyncDisposable {
     });
   }
 
-  static async start(clock: Clock): Promise<TestProxy> {
-    const proxy = new TestProxy(await startFakeClaude({ apiKey, script: script() }), clock);
+  static async start({ baseUrl, clock }: { readonly baseUrl: string; readonly clock: Clock }): Promise<TestProxy> {
+    const proxy = new TestProxy(baseUrl, clock);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     await proxy.startRun();
@@ -131,7 +118,6 @@ export class TestProxy implements AsyncDisposable {
     this.#server.close();
     this.#server.closeAllConnections();
     await this.#http.close();
-    await this.claude.stop();
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
