@@ -93,7 +93,10 @@ export async function findBase(
   return defaultBase(grounds, { ...ends, headSha: head.sha }, signal);
 }
 
-async function nothingBefore({ view, repository }: RangeGrounds, head: Head): Promise<Base> {
+async function nothingBefore(
+  { view, repository }: Pick<RangeGrounds, 'view' | 'repository'>,
+  head: Head,
+): Promise<Base> {
   const sha = await writeEmptyCommit(view.repository, repository.objectFormat);
   return { kind: 'base', startSha: sha, baseSha: sha, name: 'the beginning', branch: head.name };
 }
@@ -132,29 +135,55 @@ function noMergeBase(base: string, head: string, isShallow: boolean): Refused {
 
 async function defaultBase(
   grounds: RangeGrounds,
-  { branches, head, headSha }: Ends & { readonly headSha: string },
+  ends: Ends & { readonly headSha: string },
   signal: AbortSignal,
 ): Promise<Base | Nothing | Refused> {
   const { view, repository } = grounds;
-  const compared: string[] = [];
-  for (const { name, branch, ref, sha } of chooseBases(branches, head.ref)) {
-    const startSha = sha ?? (await resolveKnown(grounds, ref, signal));
-    if (startSha === null) continue;
-    const baseSha = startSha === headSha ? headSha : await mergeBase(view, startSha, headSha, signal);
-    if (baseSha === null) return noMergeBase(name, head.name, repository.isShallow);
-    if (baseSha !== headSha) return { kind: 'base', startSha, baseSha, name, branch };
-    compared.push(name);
-  }
-  if (compared.length > 0) {
-    const why = `${head.name} (${shortSha(headSha)}) has nothing that ${compared.join(' and ')} does not have`;
+  const { branches, head, headSha } = ends;
+  const compared = await Promise.all(
+    chooseBases(branches, head.ref).map(async ({ name, branch, ref, sha }) => {
+      const startSha = sha ?? (await resolveKnown(grounds, ref, signal));
+      if (startSha === null) return null;
+      const baseSha = startSha === headSha ? headSha : await mergeBase(view, startSha, headSha, signal);
+      return { kind: 'base', startSha, baseSha, name, branch } as const;
+    }),
+  );
+  const known = compared.filter((base) => base !== null);
+  const [first, second] = known.filter(({ baseSha }) => baseSha !== headSha);
+  if (first === undefined) {
+    if (known.length === 0) return withoutBase(grounds, ends, signal);
+    const names = known.map(({ name }) => name).join(' and ');
+    const why = `${head.name} (${shortSha(headSha)}) has nothing that ${names} does not have`;
     return { kind: 'nothing', why: `${why}; name another base with --base, such as --base HEAD~1.` };
   }
-  const [first] = await readLog({ repo: view.repository, head: headSha, maxCount: 1 }, signal);
-  if (first?.parents.length === 0 && !repository.isShallow) return nothingBefore(grounds, head);
+  if (first.baseSha === null) return noMergeBase(first.name, head.name, repository.isShallow);
+  const upstream: Base = { ...first, baseSha: first.baseSha };
+  if (second === undefined || second.baseSha === null) return upstream;
+  const isNearer = await isAncestor(view, second.baseSha, first.baseSha, signal);
+  // A rebase or merge brought what the default branch has got since: that is no part of this change.
+  return isNearer ? upstream : { ...second, baseSha: second.baseSha };
+}
+
+async function withoutBase(
+  { view, repository }: RangeGrounds,
+  { branches, head, headSha }: Ends & { readonly headSha: string },
+  signal: AbortSignal,
+): Promise<Base | Nothing | Refused> {
+  const [newest] = await readLog({ repo: view.repository, head: headSha, maxCount: 1 }, signal);
+  if (newest?.parents.length === 0 && !repository.isShallow) return nothingBefore({ view, repository }, head);
   const hint = 'name one with --base, such as --base HEAD~1, or review everything with --root.';
   const isOnlyMain = branches.remotes.size === 0 && /^refs\/heads\/(main|master)$/.test(head.ref ?? '');
   if (isOnlyMain) return { kind: 'nothing', why: `There is nothing to compare ${head.name} with; ${hint}` };
   return refuse(`There is no branch that ${head.name} could be compared with.`, hint);
+}
+
+async function isAncestor(view: RepositoryView, older: string, newer: string, signal: AbortSignal): Promise<boolean> {
+  if (older === newer) return true;
+  const { exitCode } = await runGit({
+    ...{ repo: view.repository, args: ['merge-base', '--is-ancestor', older, newer], exitCodes: [0, 1] },
+    ...{ signal, timeoutMs: 120_000, maxOutputBytes: 1_000 },
+  });
+  return exitCode === 0;
 }
 
 /** A branch that only its follower names; null: it is gone. */

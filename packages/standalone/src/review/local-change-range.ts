@@ -43,11 +43,13 @@ export async function readRange(
 ): Promise<{ readonly kind: 'found'; readonly range: Range } | Nothing | Refused> {
   const { wanted, repository, place } = grounds;
   const headRef = wanted.head === null ? repository.headRef : `refs/heads/${withoutRefs(wanted.head)}`;
-  const [branches, head, work] = await Promise.all([
+  const asked = [
     readBranches(place, headRef === null ? null : withoutRefs(headRef), signal),
     findHead(grounds, signal),
     wanted.work === 'none' ? null : readUncommitted({ ...grounds, what: wanted.work }, signal),
-  ]);
+  ] as const;
+  await Promise.allSettled(asked); // none may still write to a folder that goes when another fails
+  const [branches, head, work] = await Promise.all(asked);
   if ('kind' in head) return head;
   if (work?.kind === 'refused') return work;
   const base = await findBase(grounds, { branches, head, work }, signal);

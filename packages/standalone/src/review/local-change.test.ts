@@ -67,6 +67,28 @@ describe('findLocalChange without a base', () => {
     expect(whole).toMatchObject({ refs: { baseSha: base, headSha: head }, targetBranch: 'main' });
   });
 
+  it('leaves out what a rebase or a merge brought from the default branch', async () => {
+    await using place = await aPlace();
+    const { checkout } = await aClone(place);
+    await checkout.commit({ b: 'b\n' });
+    await checkout.git('push', '--quiet', '--set-upstream', 'origin', 'HEAD');
+    const pushed = await checkout.git('rev-parse', 'HEAD');
+    await checkout.git('switch', '--quiet', 'main');
+    const main = await checkout.commit({ theirs: 'x\n' });
+    await checkout.git('push', '--quiet');
+    await checkout.git('switch', '--quiet', '-');
+    await checkout.git('merge', '--quiet', '-m', 'Merge', 'main');
+    await using merged = await checkout.found();
+    await checkout.git('reset', '--quiet', '--hard', pushed);
+    await checkout.git('rebase', '--quiet', 'main');
+    await using rebased = await checkout.found();
+
+    for (const change of [merged, rebased]) {
+      expect(change).toMatchObject({ refs: { startSha: main, baseSha: main }, targetBranch: 'main' });
+      expect(await filesOf(place, checkout, change)).toEqual(['added b']);
+    }
+  });
+
   it('takes the head of the remote for its default branch', async () => {
     await using place = await aPlace();
     const { checkout, base } = await aClone(place);

@@ -110,7 +110,7 @@ async function find(wanted: ChangeWanted, ports: LocalChangePorts, signal: Abort
 
   await using folders = new AsyncDisposableStack();
   const folder = await mkdtemp(join(ports.tempDir, 'drydock-change-'));
-  folders.defer(() => rm(folder, { recursive: true, force: true }));
+  folders.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const gitDir = join(folder, 'view.git');
   const view = await makeRepositoryView({
     ...{ gitDir, searchPath, objectFormat: repository.objectFormat },

@@ -163,6 +163,18 @@ describe('findLocalChange of uncommitted work', () => {
     expect(await contentOf(change, 'x.big')).toBe('pointer to large\n');
   });
 
+  it('leaves nothing behind when it is given up', async () => {
+    await using place = await aPlace();
+    const checkout = await place.checkout();
+    await checkout.commit({ a: 'a\n' });
+    await checkout.git('config', 'filter.slow.clean', 'sleep 60; cat');
+    await checkout.write({ '.gitattributes': 'b filter=slow\n', b: 'b\n', c: 'c\n' });
+    const signal = AbortSignal.timeout(300);
+
+    await expect(checkout.find({ work: 'worktree', signal })).rejects.toMatchObject({ code: 'aborted' });
+    expect(await place.views()).toEqual([]);
+  });
+
   it('runs no hook and no file monitor', async () => {
     await using place = await aPlace();
     const checkout = await place.checkout();

@@ -7,7 +7,10 @@ import { delimiter, dirname, join } from 'node:path';
 import { findLocalChange, type ChangeFound, type ChangeWanted, type LocalChange } from './local-change.ts';
 
 /** What of a search is not the default. */
-export type Wanted = Partial<ChangeWanted> & { readonly environment?: Readonly<Record<string, string>> };
+export type Wanted = Partial<ChangeWanted> & {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+};
 
 /** Folders of a test: checkouts, a home, and where views go. */
 export interface Place extends AsyncDisposable {
@@ -70,12 +73,13 @@ export async function aPlace(): Promise<Place> {
         await writeFile(join(path, name), content);
       }
     };
-    const find: Checkout['find'] = async ({ environment = { HOME: home }, ...wanted } = {}) => {
+    const find: Checkout['find'] = async (given = {}) => {
+      const { environment = { HOME: home }, signal = AbortSignal.timeout(60_000), ...wanted } = given;
       const before = await hashesOf(folder);
       const found = await findLocalChange(
         { ...{ cwd: path, searchPath, base: null, head: null, work: 'none', isRoot: false }, ...wanted },
         { tempDir, environment },
-        AbortSignal.timeout(60_000),
+        signal,
       );
       const after = await hashesOf(folder);
       const changed = [...new Set([...before, ...after])].filter((line) => !before.has(line) || !after.has(line));
