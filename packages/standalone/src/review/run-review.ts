@@ -23,13 +23,11 @@ export async function runReview(settings: ReviewSettings, ports: ReviewPorts): P
     const { reviewMergeRequest } = await import('./review-merge-request.ts');
     return reviewMergeRequest({ ...settings, subject }, ports);
   }
-  // Read while git looks for the change: it is most of the program.
-  const loading = import('./review-change.ts');
-  loading.catch(() => undefined); // awaited below, unless there is nothing to review
   const found = await findLocalChange({ ...subject.wanted, searchPath }, { tempDir, environment }, ports.signal);
   if (found.kind !== 'found') return found;
   await using change = found.change;
   ports.onProgress({ kind: 'change', told: change.told });
-  const { reviewLocalChange } = await loading;
+  // Most of the program. Not while git looks for the change: it would keep us from reading git's answers.
+  const { reviewLocalChange } = await import('./review-change.ts');
   return await reviewLocalChange(change, settings, ports);
 }
