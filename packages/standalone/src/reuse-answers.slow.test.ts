@@ -56,6 +56,7 @@ describe('an attempt that died at its tenth turn', () => {
   let gitlab: FakeGitLab;
   let claude: FakeClaude;
   let client: HttpGateway;
+  let registry: Registry;
   let launcher: LocalLauncher;
   let ask: { readonly taskId: ReturnType<typeof taskIdOf>; readonly body: object };
 
@@ -82,6 +83,7 @@ describe('an attempt that died at its tenth turn', () => {
   async function openGateway(): Promise<void> {
     const world = { clock: systemClock, log: silentLog };
     const controlToken = new Secret(randomUUID());
+    registry = new Registry();
     const gateway = await startGateway(
       {
         listen: { host: '127.0.0.1', port: 0 },
@@ -99,7 +101,7 @@ describe('an attempt that died at its tenth turn', () => {
         proxy: { httpProxy: null, httpsProxy: null, noProxy: null },
         caPem: null,
       },
-      { ...world, store: new MemoryRunStore(), registry: new Registry() },
+      { ...world, store: new MemoryRunStore(), registry },
     );
     stack.defer(() => gateway.close());
     client = new HttpGateway({ url: gateway.url, controlToken, timeoutMs: 30_000, longTimeoutMs: 60_000 });
@@ -161,6 +163,9 @@ describe('an attempt that died at its tenth turn', () => {
 
     expect(claude.requests).toHaveLength(10);
     expect(second?.usage).toMatchObject({ calls: 0, reusedCalls: 10, costUsd: 0 });
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('drydock_llm_answer_lookups_total{lookup="miss"} 10');
+    expect(metrics).toContain('drydock_llm_answer_lookups_total{lookup="hit"} 10');
     const findingsOf = (view: RunView | null) => (view?.result?.kind === 'review' ? view.result.findings : null);
     expect(findingsOf(second)).toEqual(findingsOf(first));
   });

@@ -7,7 +7,7 @@
 import type { Clock, Log, RunId, Secret } from '@drydock/core';
 import { maxStoredAnswerBytes, type AnswerStore, type StoredAnswer } from './answer-store.ts';
 import { reasonOf } from './relay-answer.ts';
-import { isWholeAnswer } from './whole-answer.ts';
+import { WholeStreamCheck, isWholeMessage } from './whole-answer.ts';
 
 /** What became of asking the store. */
 export type AnswerLookup = 'hit' | 'miss' | 'failed';
@@ -40,6 +40,7 @@ export class CallReuse {
   readonly #ports: ReusePorts;
   readonly #call: ReusedCall;
   readonly #chunks: Buffer[] = [];
+  readonly #stream = new WholeStreamCheck();
   #bytes = 0;
 
   constructor(ports: ReusePorts, call: ReusedCall) {
@@ -62,8 +63,12 @@ export class CallReuse {
   record(chunk: Buffer): void {
     if (this.#ports.answers === null || this.#bytes > maxStoredAnswerBytes) return;
     this.#bytes += chunk.length;
-    if (this.#bytes > maxStoredAnswerBytes) this.#chunks.length = 0;
-    else this.#chunks.push(chunk);
+    if (this.#bytes > maxStoredAnswerBytes) {
+      this.#chunks.length = 0;
+      return;
+    }
+    this.#chunks.push(chunk);
+    if (this.#call.isStreamed) this.#stream.feed(chunk);
   }
 
   /** Stores what was recorded if it is a whole answer, whether or not the agent was there to the end. Never throws. */
@@ -72,7 +77,8 @@ export class CallReuse {
     if (answers === null || this.#bytes === 0 || this.#bytes > maxStoredAnswerBytes) return;
     const body = Buffer.concat(this.#chunks);
     const { key, isStreamed, apiKey } = this.#call;
-    if (!isWholeAnswer(body, isStreamed) || (apiKey !== null && body.includes(apiKey.reveal()))) return;
+    const isWhole = isStreamed ? this.#stream.isWhole : isWholeMessage(body);
+    if (!isWhole || (apiKey !== null && body.includes(apiKey.reveal()))) return;
     await this.#ask(() => answers.put(key, { body }), new AbortController().signal);
   }
 

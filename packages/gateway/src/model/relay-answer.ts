@@ -34,9 +34,10 @@ export async function relayStream(upstream: HttpStream, { response, signal, onBy
   });
   try {
     for await (const chunk of upstream.body) {
+      const hasRoom = response.write(chunk);
       usage.feed(chunk);
       onBytes(chunk);
-      if (!response.write(chunk)) await once(response, 'drain', { signal });
+      if (!hasRoom) await once(response, 'drain', { signal });
       if (signal.aborted) break;
     }
     if (signal.aborted) throw signal.reason;

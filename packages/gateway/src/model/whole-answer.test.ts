@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isWholeAnswer } from './whole-answer.ts';
+import { WholeStreamCheck, isWholeMessage } from './whole-answer.ts';
 
 interface Event {
   readonly type: string;
@@ -20,7 +20,14 @@ const streamOf = (events: readonly Event[]) =>
 const without = (event: Event) => whole.filter((one) => one !== event);
 const withReason = (name: string | null) => [start, open, delta, close, reason(name), stop];
 
-describe('isWholeAnswer', () => {
+/** Fed in pieces of so many bytes, which need not end where an event or a character does. */
+function isWholeStream(body: Buffer, pieceBytes = 7): boolean {
+  const check = new WholeStreamCheck();
+  for (let at = 0; at < body.length; at += pieceBytes) check.feed(body.subarray(at, at + pieceBytes));
+  return check.isWhole;
+}
+
+describe('WholeStreamCheck', () => {
   it.each<[string, readonly Event[]]>([
     ['a stream with pings around', [...whole, ping]],
     [
@@ -31,7 +38,7 @@ describe('isWholeAnswer', () => {
     ['a stop by the cap of tokens', withReason('max_tokens')],
     ['a pause', withReason('pause_turn')],
   ])('takes %s', (_, events) => {
-    expect(isWholeAnswer(streamOf(events), true)).toBe(true);
+    expect(isWholeStream(streamOf(events))).toBe(true);
   });
 
   it.each<[string, readonly Event[]]>([
@@ -58,26 +65,28 @@ describe('isWholeAnswer', () => {
     ],
     ['something after its end', [...whole, start]],
   ])('does not take a stream with %s', (_, events) => {
-    expect(isWholeAnswer(streamOf(events), true)).toBe(false);
+    expect(isWholeStream(streamOf(events))).toBe(false);
   });
 
   it('takes no stream that was cut, wherever', () => {
     const bytes = streamOf(whole);
     for (let length = 0; length < bytes.length - 1; length += 1) {
-      expect(isWholeAnswer(bytes.subarray(0, length), true)).toBe(false);
+      expect(isWholeStream(bytes.subarray(0, length), 64)).toBe(false);
     }
-    expect(isWholeAnswer(bytes, true)).toBe(true);
+    expect(isWholeStream(bytes)).toBe(true);
   });
+});
 
+describe('isWholeMessage', () => {
   it('takes a message of a known end that is not streamed, and nothing else', () => {
     const message = { type: 'message', content: [{ type: 'text', text: 'a' }], stop_reason: 'end_turn' };
-    const isTaken = (changes: object) => isWholeAnswer(Buffer.from(JSON.stringify({ ...message, ...changes })), false);
+    const isTaken = (changes: object) => isWholeMessage(Buffer.from(JSON.stringify({ ...message, ...changes })));
 
     expect(isTaken({})).toBe(true);
     for (const changes of [{ type: 'error' }, { content: [] }, { stop_reason: null }, { stop_reason: 'refusal' }]) {
       expect(isTaken(changes)).toBe(false);
     }
-    expect(isWholeAnswer(Buffer.from('{"type":"message"'), false)).toBe(false);
-    expect(isWholeAnswer(streamOf(whole), false)).toBe(false);
+    expect(isWholeMessage(Buffer.from('{"type":"message"'))).toBe(false);
+    expect(isWholeMessage(streamOf(whole))).toBe(false);
   });
 });

@@ -46,21 +46,33 @@ const Event = z.discriminatedUnion('type', [
 ]);
 type Event = z.infer<typeof Event>;
 
-/** Looks at a whole body. */
-export function isWholeAnswer(body: Buffer, isStreamed: boolean): boolean {
-  if (!isStreamed) return Message.safeParse(parseJson(body.toString('utf8'))).success;
-  const stream = new StreamOrder();
-  const parser = createParser({
+/** Whether this is a whole answer that was not streamed. */
+export function isWholeMessage(body: Buffer): boolean {
+  return Message.safeParse(parseJson(body.toString('utf8'))).success;
+}
+
+/** Looks at a streamed answer as it goes by: all at once at its end would hold up everybody else. */
+export class WholeStreamCheck {
+  readonly #order = new StreamOrder();
+  readonly #decoder = new TextDecoder();
+  readonly #parser = createParser({
     onEvent: ({ event, data }) => {
       const parsed = Event.safeParse(parseJson(data));
-      stream.add(parsed.success && parsed.data.type === event ? parsed.data : null);
+      this.#order.add(parsed.success && parsed.data.type === event ? parsed.data : null);
     },
     onError: () => {
-      stream.add(null);
+      this.#order.add(null);
     },
   });
-  parser.feed(body.toString('utf8'));
-  return stream.isWhole;
+
+  feed(chunk: Buffer): void {
+    this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
+  }
+
+  /** Whether it ended whole with what was fed so far. */
+  get isWhole(): boolean {
+    return this.#order.isWhole;
+  }
 }
 
 type StreamState = 'new' | 'between' | 'in-block' | 'stopped';
