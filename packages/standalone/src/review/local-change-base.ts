@@ -11,7 +11,7 @@ import { deepen, refuse, type Nothing, type Refused } from './local-change-refus
 import { isFullId, peel, resolveRevision } from './local-change-revision.ts';
 import { writeCommit, writeEmptyCommit } from './local-change-synthetic.ts';
 import { plain, shortSha } from './local-change-text.ts';
-import type { ChangeWanted } from './local-change.ts';
+import type { ChangeWanted } from './local-change-wanted.ts';
 import type { Uncommitted } from './local-change-uncommitted.ts';
 
 /** Where a range is looked for. */

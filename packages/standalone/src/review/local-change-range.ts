@@ -31,7 +31,7 @@ import {
   shortSha,
   titleOf,
 } from './local-change-text.ts';
-import type { ChangeWanted, LocalChange } from './local-change.ts';
+import type { ChangeWanted, LocalChange } from './local-change-wanted.ts';
 import { readUncommitted, type Uncommitted } from './local-change-uncommitted.ts';
 
 type Range = Omit<LocalChange, 'repository' | 'rootDir' | 'scope' | typeof Symbol.asyncDispose>;
@@ -46,7 +46,7 @@ export async function readRange(
   const asked = [
     readBranches(place, headRef === null ? null : withoutRefs(headRef), signal),
     findHead(grounds, signal),
-    wanted.work === 'none' ? null : readUncommitted({ ...grounds, what: wanted.work }, signal),
+    wanted.work === 'none' ? Promise.resolve(null) : readUncommitted({ ...grounds, what: wanted.work }, signal),
   ] as const;
   await Promise.allSettled(asked); // none may still write to a folder that goes when another fails
   const [branches, head, work] = await Promise.all(asked);
