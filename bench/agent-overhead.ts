@@ -7,9 +7,7 @@
  * that the change needs from the same GitLab.
  */
 import { execFile } from 'node:child_process';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,6 +19,7 @@ import { startFakeGitLab, startInstantClaude } from '@drydock/testkit';
 import { Registry } from 'prom-client';
 import { prepareChange, type PreparedChange } from './agent-overhead-change.ts';
 import type { Benchmark, BenchmarkContext, Result } from './run.ts';
+import { ServingTime } from './serving-time.ts';
 
 const rounds = 9;
 const warmUps = 2;
@@ -112,35 +111,6 @@ async function requireReview(client: HttpGateway, runId: RunId, lastWords: strin
   const result = (await client.readRun(runId, never))?.result;
   if (result?.kind === 'review' && result.findings.length === 3 && result.turns === 5) return;
   throw new Error(`the agent handed in another review: ${JSON.stringify(result)}\n${lastWords}`);
-}
-
-/** How long requests to a server of this process are in hand, from their head to the last byte of the answer. */
-class ServingTime implements Disposable {
-  totalMs = 0;
-  readonly #port: number;
-  readonly #startsMs = new WeakMap<object, number>();
-
-  constructor(port: number) {
-    this.#port = port;
-    subscribe('http.server.request.start', this.#begin);
-    subscribe('http.server.response.finish', this.#end);
-  }
-
-  readonly #begin = (message: unknown): void => {
-    const { request } = message as { readonly request: IncomingMessage };
-    if (request.socket.localPort === this.#port) this.#startsMs.set(request, performance.now());
-  };
-
-  readonly #end = (message: unknown): void => {
-    const { request } = message as { readonly request: IncomingMessage };
-    const startMs = this.#startsMs.get(request);
-    if (startMs !== undefined) this.totalMs += performance.now() - startMs;
-  };
-
-  [Symbol.dispose](): void {
-    unsubscribe('http.server.request.start', this.#begin);
-    unsubscribe('http.server.response.finish', this.#end);
-  }
 }
 
 async function fetchAlone({ refs, project }: PreparedChange, url: string): Promise<number> {

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { environmentName } from '@drydock/core';
 import { z } from 'zod';
 
-const processes = ['server', 'scheduler', 'gateway', 'agent', 'standalone'] as const;
+const processes = ['server', 'scheduler', 'gateway', 'agent', 'standalone', 'cli'] as const;
 
 const intro = `<!-- Generated from packages/*/src/config.ts by scripts/generate.ts; \`make fix\` writes it again. -->
 

@@ -62,7 +62,7 @@ describe('drydock review', () => {
     expect(stdout).toContain('> 3 │   for (let i = 0; i <= list.length; i++)');
     expect(stdout).not.toContain('\u001b');
     expect(stderr).toMatch(/^drydock: .*commit/);
-    expect(stderr).toMatch(/drydock: reviewing: [\d.]+ s, \d+ turns, 1 findings before checking/);
+    expect(stderr).toMatch(/drydock: reviewing: [\d.]+ s, \d+ turns, 1 finding before checking/);
   });
 
   it.each([
@@ -150,6 +150,7 @@ describe('drydock review', () => {
 
     expect(code).toBe(expected);
     expect(stderr).toContain(why);
+    expect(stderr).not.toContain('reviewing'); // nothing was paid for
     expect(stderr).not.toMatch(/\n {4}at /);
   });
 

@@ -1,3 +1,4 @@
+import { count } from '../report/report-words.ts';
 import { visibleLine } from '../report/visible-text.ts';
 import type { ReviewProgress } from '@drydock/standalone/review';
 import { durationText, stageName, usageText } from './progress-words.ts';
@@ -37,7 +38,7 @@ export class LineProgress implements ProgressView {
 
   #reviewed(): string {
     const { turns, findings, usage } = this.#tally;
-    const what = `, ${String(turns)} turns, ${String(findings)} findings before checking`;
+    const what = `, ${count(turns, 'turn')}, ${count(findings, 'finding')} before checking`;
     return usage === null ? what : `${what}, ${usageText(usage)}`;
   }
 

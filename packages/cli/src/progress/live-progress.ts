@@ -17,6 +17,7 @@ export class LiveProgress implements ProgressView {
   readonly #timer: NodeJS.Timeout;
   #tally: ReviewTally = nothingYet;
   #frame = 0;
+  #isOver = false;
 
   constructor(place: ProgressPlace) {
     this.#place = place;
@@ -28,6 +29,7 @@ export class LiveProgress implements ProgressView {
   }
 
   show(progress: ReviewProgress): void {
+    if (this.#isOver) return;
     this.#tally = tallyOf(this.#tally, progress);
     if (progress.kind === 'change') this.#say(progress.told);
     else if (progress.kind === 'note') this.#say(progress.text);
@@ -38,6 +40,8 @@ export class LiveProgress implements ProgressView {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     clearInterval(this.#timer);
     this.#place.out.write(clearLine);
   }

@@ -4,7 +4,7 @@ import { JsonProgress } from './json-progress.ts';
 import { LineProgress } from './line-progress.ts';
 import { LiveProgress } from './live-progress.ts';
 
-/** Shows a review while it runs. Dispose of it before anything else is written to the terminal. */
+/** Shows a review while it runs. Dispose of it before anything else is written to the terminal: then it is silent. */
 export interface ProgressView extends Disposable {
   show(progress: ReviewProgress): void;
 }

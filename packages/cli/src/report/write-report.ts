@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { access, constants, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError } from '@drydock/core';
 import { fillsTerminal, pagerCommand, showInPager } from './pager.ts';
@@ -26,6 +26,16 @@ export async function writeReport(text: string, { file, stdout, environment, may
   const pager = mayPage && stdout.isTTY && fillsTerminal(text, stdout) ? pagerCommand(environment) : null;
   if (pager !== null && (await showInPager(text, pager, environment))) return;
   await writeAll(stdout, text);
+}
+
+/** Before a review is paid for: throws `ConfigError` for a file that could not be written when it is done. */
+export async function checkReportFile(file: string): Promise<void> {
+  try {
+    const target = await targetOf(file);
+    await access(target.kind === 'special' ? file : dirname(target.path), constants.W_OK);
+  } catch (error) {
+    throw new ConfigError(`cannot write the report to ${file}: ${reasonOf(error)}`, { cause: error });
+  }
 }
 
 async function replaceFile(file: string, text: string): Promise<void> {

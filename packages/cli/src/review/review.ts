@@ -8,7 +8,7 @@ import { renderReport } from '../report/render-report.ts';
 import { count, outcomeOf } from '../report/report-words.ts';
 import { lookOf, plainLook } from '../report/text-look.ts';
 import { visibleLines } from '../report/visible-text.ts';
-import { writeReport } from '../report/write-report.ts';
+import { checkReportFile, writeReport } from '../report/write-report.ts';
 import { askToPost } from './ask-to-post.ts';
 import { reviewExitCode } from './review-exit.ts';
 import { reviewOptions, type ReviewFlags, type ReviewOptions } from './review-options.ts';
@@ -18,14 +18,12 @@ export async function review(url: string | undefined, flags: ReviewFlags, ports:
   const { environment, stderr, signal } = ports;
   const surroundings = { environment, cwd: process.cwd(), tempDir: tmpdir() };
   const options = await reviewOptions(url, flags, surroundings);
+  if (flags.output !== undefined) await checkReportFile(flags.output);
   const isColoured = lookOf({ isTerminal: stderr.isTTY, columns: stderr.columns, environment }).isColoured;
   const place = { out: stderr, clock: systemClock, isColoured };
-  let view = progressView(progressForm(flags, ports), place);
-  let isWritten = false;
+  const view = progressView(progressForm(flags, ports), place);
   const write = async (report: ReviewReport, rootDir: string | null) => {
-    view[Symbol.dispose]();
-    view = progressView('none', place);
-    isWritten = true;
+    view[Symbol.dispose](); // it would write over the report
     await writeTo(report, { rootDir, flags, options }, ports);
   };
   try {
@@ -42,9 +40,8 @@ export async function review(url: string | undefined, flags: ReviewFlags, ports:
           }
         : null,
     });
-    if (end.kind === 'reviewed' && !isWritten) await write(end.report, end.rootDir);
     view[Symbol.dispose]();
-    view = progressView('none', place);
+    if (end.kind === 'reviewed' && !options.isPosting) await write(end.report, end.rootDir);
     say(end, options, ports);
     ports.setExitCode(reviewExitCode(end, options.failOn));
   } finally {
