@@ -179,7 +179,12 @@ describe('comments written from hostile text', () => {
       { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }) },
     );
     const text = fc.array(piece, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''));
-    const usage = { calls: 1, reusedCalls: 0, tokens: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 }, costUsd: null };
+    const usage = {
+      calls: 1,
+      reusedCalls: 0,
+      tokens: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 },
+      costUsd: null,
+    };
 
     await fc.assert(
       fc.asyncProperty(text, text, text, async (title, reason, path) => {

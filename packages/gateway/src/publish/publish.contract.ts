@@ -172,7 +172,12 @@ export class PublishBench implements AsyncDisposable {
         ...result,
       },
       policy: this.policy,
-      usage: { calls: 4, reusedCalls: 0, tokens: { input: 1000, output: 200, cacheRead: 12_000, cacheWrite: 500 }, costUsd: 0.0123 },
+      usage: {
+        calls: 4,
+        reusedCalls: 0,
+        tokens: { input: 1000, output: 200, cacheRead: 12_000, cacheWrite: 500 },
+        costUsd: 0.0123,
+      },
       attempt: 1,
       assertCurrent: () => Promise.resolve(),
       ...given,
