@@ -179,6 +179,31 @@ describe('drydock check-config', () => {
     expect(await checkConfig(args)).toMatchObject({ code: exitCodes.usage, stdout: '' });
   });
 
+  it('shows the place in a long line, and counts no byte order mark', async () => {
+    const many = Array.from({ length: 30 }, (_, index) => `key${String(index)}: 1`);
+    await write('policy.yaml', `\ufeff{${many.join(', ')}}\n`);
+
+    const { stdout } = await checkConfig(['policy.yaml']);
+    const lines = stdout.split('\n');
+
+    expect(lines.slice(0, 3)).toEqual([
+      'policy.yaml:1:2 key0: unknown key',
+      expect.stringMatching(/^ {4}\{key0: 1, key1: 1, .*…$/),
+      '     ^^^^',
+    ]);
+    const last = lines.findIndex((line) => line.endsWith('key29: unknown key'));
+    const mark = lines[last + 2] ?? '';
+    expect(lines[last + 1]?.slice(mark.indexOf('^'), mark.length)).toBe('key29');
+  });
+
+  it('shows the places in a policy that is in force by its variable, too', async () => {
+    await write('policy.yaml', 'blockAt: hihg\n');
+
+    const { stdout } = await checkConfig(['policy.yaml'], { environment: { DRYDOCK_POLICY_FILE: 'policy.yaml' } });
+
+    expect(stdout).toContain('^^^^');
+  });
+
   it('says of a file that is too large that it is', async () => {
     await write('policy.yaml', `# ${'x'.repeat(200_000)}\n`);
 

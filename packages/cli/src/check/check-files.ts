@@ -30,7 +30,9 @@ interface Surroundings {
 export async function checkFiles(named: readonly string[], flags: CheckFlags, ports: Ports): Promise<number> {
   const repository = await findRepository(process.cwd());
   const files = named.length > 0 ? named : await defaultFiles(repository?.root ?? process.cwd());
-  const policy = await readPolicy(flags.policy ?? ports.environment['DRYDOCK_POLICY_FILE']);
+  const isPolicyNeeded = files.some((file) => kindOf(file, flags) === 'repository');
+  const policyFile = isPolicyNeeded ? (flags.policy ?? ports.environment['DRYDOCK_POLICY_FILE']) : undefined;
+  const policy = await readPolicy(policyFile);
   const checked: CheckedFile[] = [];
   let isMissing = false;
   for (const file of files) {
@@ -62,6 +64,10 @@ async function defaultFiles(root: string): Promise<readonly string[]> {
   return [];
 }
 
+function kindOf(file: string, { kind }: CheckFlags): ConfigKind {
+  return kind ?? kindByName(file);
+}
+
 async function readPolicy(file: string | undefined): Promise<ReviewPolicy> {
   if (file === undefined || file === '') return ReviewPolicy.parse({});
   const read = await readConfigFile(file, process.stdin);
@@ -75,7 +81,7 @@ async function checkOne(
   { flags, policy, repository }: Surroundings,
   ports: Ports,
 ): Promise<CheckedFile> {
-  const configKind = flags.kind ?? kindByName(file);
+  const configKind = kindOf(file, flags);
   const isOwn = repository !== null && resolve(file) === join(repository.root, repositoryFileName);
   const searchPath = ports.environment['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const trackedPaths = isOwn ? await listCommitted(repository, searchPath, ports.signal) : null;

@@ -15,7 +15,8 @@ export async function readConfigFile(
   stdin: Readable,
 ): Promise<{ readonly kind: 'read'; readonly text: string } | { readonly kind: 'unreadable'; readonly why: string }> {
   try {
-    return { kind: 'read', text: (file === '-' ? await readStream(stdin) : await readStart(file)).toString('utf8') };
+    const bytes = file === '-' ? await readStream(stdin) : await readStart(file);
+    return { kind: 'read', text: bytes.toString('utf8').replace(/^\uFEFF/, '') };
   } catch (error) {
     return { kind: 'unreadable', why: whyUnreadable(error) };
   }

@@ -74,7 +74,8 @@ function marked(line: string, { column, width }: YamlProblem, look: TextLook): s
   const from = isCut ? column - 1 - maxBefore : 0;
   const before = `${isCut ? '…' : ''}${line.slice(from, column - 1).toWellFormed()}`;
   const part = line.slice(column - 1, column - 1 + Math.min(width, maxShown)).toWellFormed();
-  const after = line.slice(column - 1 + width, from + maxShown).toWellFormed();
+  const rest = line.slice(column - 1 + part.length, from + maxShown).toWellFormed();
+  const after = from + maxShown < line.length ? `${rest}…` : rest;
   const shown = visibleLine(before + part + after);
   const start = stringWidth(visibleLine(before));
   const length = Math.max(1, stringWidth(visibleLine(before + part)) - start);
