@@ -1,5 +1,5 @@
 import type { ReviewProgress } from '@drydock/standalone/review';
-import type { ProgressPlace, ProgressView } from './progress-view.ts';
+import type { ProgressPlace, ProgressView } from './progress-place.ts';
 
 /** One JSON object a line: `v`, `atMs` (since the epoch), `kind`, and what belongs to it. For programs: stable. */
 export class JsonProgress implements ProgressView {

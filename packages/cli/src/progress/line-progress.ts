@@ -2,7 +2,7 @@ import { count } from '../report/report-words.ts';
 import { visibleLine } from '../report/visible-text.ts';
 import type { ReviewProgress } from '@drydock/standalone/review';
 import { durationText, stageName, usageText } from './progress-words.ts';
-import type { ProgressPlace, ProgressView } from './progress-view.ts';
+import type { ProgressPlace, ProgressView } from './progress-place.ts';
 import { nothingYet, tallyOf, type ReviewTally } from './review-tally.ts';
 
 /** One line for each stage that has ended: for logs of pipelines, where nothing can be overwritten. */

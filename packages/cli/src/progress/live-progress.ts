@@ -3,7 +3,7 @@ import picocolors from 'picocolors';
 import { fitColumns } from '../report/fit-columns.ts';
 import { visibleLine } from '../report/visible-text.ts';
 import { durationText, stageName, usageText } from './progress-words.ts';
-import type { ProgressPlace, ProgressView } from './progress-view.ts';
+import type { ProgressPlace, ProgressView } from './progress-place.ts';
 import { nothingYet, tallyOf, type ReviewTally } from './review-tally.ts';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];

@@ -1,2 +1,2 @@
 export type { ReviewEnd, ReviewModel, ReviewProgress, ReviewSettings, ReviewSubject } from './review-settings.ts';
-export { runReview, type ReviewPorts } from './run-review.ts';
+export { runReview } from './run-review.ts';

@@ -1,7 +1,7 @@
 import type { MergeRequest, MergeRequestRef } from '@drydock/core';
 import type { LocalChange } from './local-change.ts';
-import type { ReviewEnd, ReviewSettings } from './review-settings.ts';
-import type { ReviewPorts } from './run-review.ts';
+import type { ReviewEnd, ReviewPorts, ReviewSettings } from './review-settings.ts';
+
 import { startReviewStage } from './review-stage.ts';
 
 const ref: MergeRequestRef = { forge: 'local', projectId: '1', iid: 1 };

@@ -8,8 +8,8 @@ import {
   type Secret,
 } from '@drydock/core';
 import { createForge } from '@drydock/forge';
-import type { ReviewEnd, ReviewForge, ReviewSettings } from './review-settings.ts';
-import type { ReviewPorts } from './run-review.ts';
+import type { ReviewEnd, ReviewForge, ReviewPorts, ReviewSettings } from './review-settings.ts';
+
 import { readMergeRequestUrl } from './merge-request-url.ts';
 import { startReviewStage, type ReviewStage } from './review-stage.ts';
 

@@ -1,4 +1,13 @@
-import type { ForgeId, ReviewPolicy, ReviewReport, RunUsage, ProgressEntry, Publication, Secret } from '@drydock/core';
+import type {
+  Clock,
+  ForgeId,
+  ReviewPolicy,
+  ReviewReport,
+  RunUsage,
+  ProgressEntry,
+  Publication,
+  Secret,
+} from '@drydock/core';
 import type { ChangeWanted } from './local-change.ts';
 
 /** What is to be reviewed: a range of a repository of this machine, or a merge request by the address people open. */
@@ -80,3 +89,13 @@ export type ReviewEnd =
   | { readonly kind: 'over-budget'; readonly why: string; readonly usage: RunUsage | null }
   | { readonly kind: 'failed'; readonly why: string; readonly code: string; readonly usage: RunUsage | null }
   | { readonly kind: 'cancelled'; readonly usage: RunUsage | null };
+
+/** What a review needs of its caller. */
+export interface ReviewPorts {
+  readonly clock: Clock;
+  readonly onProgress: (progress: ReviewProgress) => void;
+  /** Asked with the review before anything is written to the merge request; null: nothing is ever written. */
+  readonly mayPost: ((report: ReviewReport) => Promise<boolean>) | null;
+  /** Ends the review, agent included. */
+  readonly signal: AbortSignal;
+}

@@ -33,8 +33,7 @@ import { HttpGateway, LocalLauncher, runAgent, type AgentExit } from '@drydock/s
 import { Registry } from 'prom-client';
 import { scriptedModelName, startScriptedModel } from '../scripted-model.ts';
 import { localSecret } from './local-secret.ts';
-import type { ReviewEnd, ReviewSettings } from './review-settings.ts';
-import type { ReviewPorts } from './run-review.ts';
+import type { ReviewEnd, ReviewPorts, ReviewSettings } from './review-settings.ts';
 
 /** Settings of a stage. */
 export interface StageSettings extends Omit<ReviewSettings, 'subject'> {

@@ -2,19 +2,8 @@
  * `drydock review`: one review of one change, without any server. The gateway runs in this process, the agent as its
  * child, by the same rules as on a cluster; what is missing is the queue, and whatever decides when to review.
  */
-import type { Clock, ReviewReport } from '@drydock/core';
 import { findLocalChange } from './local-change.ts';
-import type { ReviewEnd, ReviewProgress, ReviewSettings } from './review-settings.ts';
-
-/** What a review needs of its caller. */
-export interface ReviewPorts {
-  readonly clock: Clock;
-  readonly onProgress: (progress: ReviewProgress) => void;
-  /** Asked with the review before anything is written to the merge request; null: nothing is ever written. */
-  readonly mayPost: ((report: ReviewReport) => Promise<boolean>) | null;
-  /** Ends the review, agent included. */
-  readonly signal: AbortSignal;
-}
+import type { ReviewEnd, ReviewPorts, ReviewSettings } from './review-settings.ts';
 
 /** Reviews a change. Throws `ConfigError` for settings that cannot be right, and bugs; all else is an end. */
 export async function runReview(settings: ReviewSettings, ports: ReviewPorts): Promise<ReviewEnd> {
