@@ -13,6 +13,7 @@ export type ErrorCode =
   | `gateway.${'unreachable' | 'timeout' | 'unauthorized' | 'bad_answer'}`
   | `delivery.${'unsigned' | 'bad_signature' | 'expired' | 'malformed' | 'too_large' | 'wrong_type'}`
   | `request.${'malformed' | 'too_large' | 'not_found'}`
+  | `control.${'unauthorized' | 'forbidden' | 'no_logs'}`
   | `tool.${'bad_input' | 'not_found' | 'refused' | 'too_large'}`
   | 'config.invalid'
   | 'aborted';

@@ -67,6 +67,36 @@ export {
   StateWritten,
   runIdOf,
 } from './control-protocol.ts';
+export {
+  CancelAnswer,
+  ControlStats,
+  DeadLetterFilter,
+  DeadLetterReplay,
+  DeadLettersReplayed,
+  EventList,
+  LogPage,
+  LogQuery,
+  PageCursor,
+  PageQuery,
+  Pause,
+  PauseAnswer,
+  PauseList,
+  PauseRequest,
+  PauseScope,
+  ProjectPage,
+  ProjectPattern,
+  ProjectSummary,
+  ResumeAnswer,
+  RetryAnswer,
+  TaskAttempt,
+  TaskDetail,
+  TaskEvent,
+  TaskPage,
+  TaskQuery,
+  TaskSummary,
+  WaitingReason,
+  controlPaths,
+} from './control-api.ts';
 export { WireError, fromWireError, toWireError } from './wire-error.ts';
 export { dropHiddenCharacters, hasHiddenCharacters, showHiddenCharacters } from './markdown/hidden-characters.ts';
 export { codeSpan, neutraliseLine, neutraliseText, quotedCode, tableCell } from './markdown/neutralise.ts';
