@@ -9,7 +9,7 @@
  *   POST   /api/v1/tasks/:taskId/retry                            RetryAnswer           admin
  *   POST   /api/v1/tasks/:taskId/cancel                           CancelAnswer          admin
  *   POST   /api/v1/dead-letters/retry                             DeadLetterReplay → DeadLettersReplayed   admin
- *   GET    /api/v1/projects?limit=&cursor=                        PageQuery → ProjectPage
+ *   GET    /api/v1/projects?limit=&cursor=                        PageQuery → ProjectSummaryPage
  *   GET    /api/v1/stats                                          ControlStats
  *   GET    /api/v1/pauses                                         PauseList
  *   PUT    /api/v1/pauses                                         PauseRequest → PauseAnswer    admin
@@ -254,10 +254,10 @@ export const ProjectSummary = z
 export type ProjectSummary = z.infer<typeof ProjectSummary>;
 
 /** Projects; `cursor` null: the last page. */
-export const ProjectPage = z
+export const ProjectSummaryPage = z
   .object({ v: version, projects: z.array(ProjectSummary), cursor: PageCursor.nullable() })
-  .meta({ id: 'ProjectPage' });
-export type ProjectPage = z.infer<typeof ProjectPage>;
+  .meta({ id: 'ProjectSummaryPage' });
+export type ProjectSummaryPage = z.infer<typeof ProjectSummaryPage>;
 
 /** What is paused. Of a project the numeric id counts: `GET /tasks?project=<path>&limit=1` tells it. */
 export const PauseScope = z
