@@ -10,13 +10,16 @@
  *   GET  /control/v1/runs/:runId/report                             ReviewReport
  *   POST /control/v1/runs/:runId/revoke                             → 204
  *   POST /control/v1/runs/:runId/publish                            Publication
+ *   GET  /control/v1/projects/:forge?cursor=C                       ProjectPage
+ *   GET  /control/v1/open-merge-requests/:forge?projectId=P&updatedAfterMs=T&cursor=C   OpenMergeRequestPage
+ *   GET  /control/v1/hooks/:forge/:projectId                        HookReport
  *
  * Every call may be repeated: it has the effect of one. Errors are a `WireError`.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { FailedResult, ReviewResult } from './agent-result.ts';
-import { DiffRefs, MergeRequestRef, Role } from './merge-request.ts';
+import { DiffRefs, MergeRequestRef, NumericId, Role, Sha } from './merge-request.ts';
 import { ProgressEntry } from './progress.ts';
 import { ReviewState } from './publication.ts';
 import { TaskId, Trigger } from './task.ts';
@@ -89,3 +92,59 @@ export type StateWritten = z.infer<typeof StateWritten>;
 /** A state to show. `createNote` false: only a note that is already there is edited. */
 export const StateRequest = z.strictObject({ v: z.literal(1), state: ReviewState, createNote: z.boolean() });
 export type StateRequest = z.infer<typeof StateRequest>;
+
+/** Continues a list; opaque, made by the gateway alone. */
+const Cursor = z.string().max(200);
+
+/** A page of the projects that our account is a member of. `cursor` is null on the last page. */
+export const ProjectPage = z.strictObject({
+  v: z.literal(1),
+  projects: z.array(z.strictObject({ projectId: NumericId, projectPath: z.string() })),
+  cursor: Cursor.nullable(),
+  /** Open merge requests of all projects can be listed at once: the forge is not one that the whole world shares. */
+  canListAll: z.boolean(),
+});
+export type ProjectPage = z.infer<typeof ProjectPage>;
+
+/** An open merge request as a list of its forge tells it. */
+export const OpenMergeRequest = z.strictObject({
+  ref: MergeRequestRef,
+  projectPath: z.string(),
+  /** Null: there are no commits. */
+  headSha: Sha.nullable(),
+  /** By the forge's clock, milliseconds since the epoch. */
+  updatedAtMs: z.int(),
+});
+export type OpenMergeRequest = z.infer<typeof OpenMergeRequest>;
+
+/**
+ * A page of open merge requests, longest unchanged first, one call of the forge's API. One that changes meanwhile comes
+ * again on a later page, and none is left out. `cursor` is null on the last page.
+ */
+export const OpenMergeRequestPage = z.strictObject({
+  v: z.literal(1),
+  mergeRequests: z.array(OpenMergeRequest),
+  cursor: Cursor.nullable(),
+});
+export type OpenMergeRequestPage = z.infer<typeof OpenMergeRequestPage>;
+
+/**
+ * How a project's webhooks to us fare; `unseen`: our account may not look, which takes the role of a maintainer.
+ * `paused`: the forge sends nothing for a while, as deliveries failed; `off`: it sends nothing until a person acts.
+ * `lastFailedId` grows with each delivery that failed; null: none did, or the forge keeps no log that we may read.
+ */
+export const HookReport = z.discriminatedUnion('kind', [
+  z.strictObject({ v: z.literal(1), kind: z.literal('unseen') }),
+  z.strictObject({
+    v: z.literal(1),
+    kind: z.literal('seen'),
+    hooks: z.array(
+      z.strictObject({
+        hookId: NumericId,
+        state: z.enum(['sending', 'paused', 'off']),
+        lastFailedId: NumericId.nullable(),
+      }),
+    ),
+  }),
+]);
+export type HookReport = z.infer<typeof HookReport>;

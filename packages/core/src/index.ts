@@ -57,8 +57,12 @@ export {
 export { Publication, PublishedComment, ReviewState } from './publication.ts';
 export { ReportedFinding, ReviewReport } from './review-report.ts';
 export {
+  HookReport,
   Member,
+  OpenMergeRequest,
+  OpenMergeRequestPage,
   ProgressPage,
+  ProjectPage,
   RunGrant,
   RunId,
   RunRequest,
