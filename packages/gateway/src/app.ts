@@ -1,11 +1,11 @@
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { Secret } from '@drydock/core';
 import type { Registry } from 'prom-client';
-import { isControl } from './authenticate-control.ts';
+import { hasToken } from './authenticate-control.ts';
 import { plainTarget } from './http/plain-path.ts';
 import { notFoundBody, sendJson } from './http/send-error.ts';
 import { agentRoutes, type AgentPorts, type AgentSettings } from './routes/agent-routes.ts';
-import { controlRoutes, type ControlPorts } from './routes/control-routes.ts';
+import { controlRoutes, type ControlPorts, type ControlTokens } from './routes/control-routes.ts';
 import { route } from './routes/route.ts';
 
 /** What the app is built from. */
@@ -15,11 +15,8 @@ export interface GatewayPorts extends AgentPorts, ControlPorts {
   readonly isStopping: () => boolean;
 }
 
-/** Caps, the model, and who may give orders. */
-export interface GatewayAppSettings extends AgentSettings {
-  /** All are taken, so that it can be changed without a pause. */
-  readonly controlTokens: readonly Secret[];
-}
+/** Caps, the model, and who may give orders or look. */
+export interface GatewayAppSettings extends AgentSettings, ControlTokens {}
 
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT']);
 
@@ -53,7 +50,7 @@ export function createGatewayApp(ports: GatewayPorts, settings: GatewayAppSettin
   );
   app.get('/metrics', metricsRoute(ports, settings.controlTokens));
   app.use(agentRoutes(ports, settings));
-  app.use(controlRoutes(ports, settings.controlTokens));
+  app.use(controlRoutes(ports, settings));
   app.use(notFound);
   // Express knows an error handler by its four parameters.
   app.use((err: unknown, _request: Request, response: Response, _next: NextFunction) => {
@@ -81,7 +78,7 @@ async function isReady({ store, isStopping }: GatewayPorts): Promise<boolean> {
 /** With the control token: agents can reach this port, and the numbers are not theirs. */
 function metricsRoute(ports: GatewayPorts, tokens: readonly Secret[]): RequestHandler {
   return route(ports, 'metrics', async (request, response) => {
-    if (!isControl(tokens, request.headers)) {
+    if (!hasToken(tokens, request.headers)) {
       sendJson(response, 404, notFoundBody);
       return;
     }

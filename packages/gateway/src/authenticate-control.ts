@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Secret } from '@drydock/core';
 
-/** Whether a request carries one of the control tokens. The time it takes tells nothing of them. */
-export function isControl(tokens: readonly Secret[], { authorization }: IncomingHttpHeaders): boolean {
+/** Whether a request carries one of the tokens. The time it takes tells nothing of them. */
+export function hasToken(tokens: readonly Secret[], { authorization }: IncomingHttpHeaders): boolean {
   const given = digest(/^Bearer (\S{1,500})$/i.exec(authorization ?? '')?.[1] ?? '');
   let isKnown = false;
   for (const token of tokens) {

@@ -41,6 +41,9 @@ export const GatewayConfig = z.object({
   controlToken: LongSecretList.describe(
     'Shared with scheduler and server: whoever has it may start runs and publish. Several, separated by commas, are all taken',
   ),
+  viewTokens: LongSecretList.optional().describe(
+    'Read runs, their progress and reports, and nothing else; the server shows logs with one. Several, separated by commas, are all taken',
+  ),
   redisUrl: SecretText.optional().describe('Redis that keeps runs; without it they are lost when the process ends'),
   forgeId: ForgeId.default('gitlab').describe('Name of the forge, as in its webhook path'),
   gitlabUrl: z

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError, ReviewPolicy } from '@drydock/core';
+import { ConfigError, ReviewPolicy, type Secret } from '@drydock/core';
 import { parsePolicy } from '@drydock/policy';
 import type { GatewayConfig } from './config.ts';
 import type { GatewaySettings } from './start-gateway.ts';
@@ -15,6 +15,7 @@ export async function gatewaySettings(config: GatewayConfig): Promise<GatewaySet
   return {
     listen: { host: config.gatewayHost, port: config.gatewayPort },
     controlTokens: config.controlToken,
+    viewTokens: viewTokensOf(config),
     forges: [{ kind: 'gitlab', id: config.forgeId, baseUrl: config.gitlabUrl, token: config.gitlabToken }],
     model: {
       baseUrl: modelUrl,
@@ -39,6 +40,15 @@ export async function gatewaySettings(config: GatewayConfig): Promise<GatewaySet
     },
     caPem: caFile === undefined ? null : await readSetting(caFile),
   };
+}
+
+/** A token that looks must not be one that acts: who gives it away would not know. */
+function viewTokensOf({ viewTokens = [], controlToken }: GatewayConfig): readonly Secret[] {
+  const acting = new Set(controlToken.map((token) => token.reveal()));
+  if (!viewTokens.some((token) => acting.has(token.reveal()))) return viewTokens;
+  throw new ConfigError(
+    'Wrong settings:\n  DRYDOCK_VIEW_TOKENS: holds a token of DRYDOCK_CONTROL_TOKEN; make another one',
+  );
 }
 
 async function readSetting(file: string): Promise<string> {

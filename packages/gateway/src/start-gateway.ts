@@ -39,6 +39,8 @@ export interface GatewaySettings {
   readonly listen: { readonly host: string; readonly port: number };
   /** At least one; all are taken. */
   readonly controlTokens: readonly Secret[];
+  /** May read runs, their progress and their reports, and nothing else; none unless given. */
+  readonly viewTokens?: readonly Secret[];
   readonly forges: readonly GatewayForge[];
   readonly local?: GatewayLocalChange;
   readonly model: {
@@ -165,6 +167,7 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
     },
     {
       controlTokens: settings.controlTokens,
+      viewTokens: settings.viewTokens ?? [],
       model: {
         baseUrl: model.baseUrl,
         apiKey: model.apiKey,

@@ -53,6 +53,7 @@ export interface Reviewable {
 }
 
 export const controlToken = 'control-token-of-the-tests';
+export const viewToken = 'view-token-of-the-tests';
 
 /** A running gateway with clients for both of its sides. */
 export class TestGateway implements AsyncDisposable {
@@ -79,6 +80,7 @@ export class TestGateway implements AsyncDisposable {
       {
         listen: { host: '127.0.0.1', port: 0 },
         controlTokens: [new Secret('an-older-control-token'), new Secret(controlToken)],
+        viewTokens: [new Secret(viewToken)],
         forges: [
           { kind: 'gitlab', id: 'gitlab', baseUrl: options.gitlab.url, token: new Secret(options.gitlab.token) },
         ],

@@ -6,6 +6,7 @@ import { z } from 'zod';
 
 const {
   controlToken: _made,
+  viewTokens: _madeToo,
   gatewayHost: _host,
   gatewayPort: _port,
   gatewayDataDir: _folder,

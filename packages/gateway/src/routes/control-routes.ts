@@ -17,7 +17,7 @@ import {
   type StateWritten,
 } from '@drydock/core';
 import { z } from 'zod';
-import { isControl } from '../authenticate-control.ts';
+import { hasToken } from '../authenticate-control.ts';
 import { startRun, type StartPorts } from '../context/start-run.ts';
 import { KeyedLock } from '../git/keyed-lock.ts';
 import { plainTarget } from '../http/plain-path.ts';
@@ -41,11 +41,19 @@ export interface ControlPorts extends RoutePorts, PublishRunPorts, Omit<StartPor
 const prefix = '/control/v1';
 const maxBodyBytes = 256 * 1024;
 
+/** Who may do what; of each kind all are taken, so that one can be changed without a pause. */
+export interface ControlTokens {
+  readonly controlTokens: readonly Secret[];
+  /** May read runs, their progress and their reports, and nothing else. */
+  readonly viewTokens: readonly Secret[];
+}
+
 /** The other processes' side of the gateway. */
-export function controlRoutes(ports: ControlPorts, tokens: readonly Secret[]): Router {
+export function controlRoutes(ports: ControlPorts, { controlTokens, viewTokens }: ControlTokens): Router {
   const lock = new KeyedLock();
   const router = Router({ caseSensitive: true, strict: true });
-  const asControl = (handler: RouteHandler) => forControl(tokens, handler);
+  const asControl = (handler: RouteHandler) => forTokens(controlTokens, handler);
+  const asViewer = (handler: RouteHandler) => forTokens([...controlTokens, ...viewTokens], handler);
 
   const mergeRequest: RouteHandler = async (request, response, signal) => {
     const ref = refOf(request);
@@ -99,7 +107,7 @@ export function controlRoutes(ports: ControlPorts, tokens: readonly Secret[]): R
   const view: RouteHandler = async (request, response) => {
     sendJson(response, 200, viewOf(await requireRun(ports, runIdOf(request))));
   };
-  router.get(`${prefix}/runs/:runId`, route(ports, 'run', asControl(view)));
+  router.get(`${prefix}/runs/:runId`, route(ports, 'run', asViewer(view)));
 
   const progress: RouteHandler = async (request, response) => {
     const after = z.coerce.number().int().min(0).default(0);
@@ -107,7 +115,7 @@ export function controlRoutes(ports: ControlPorts, tokens: readonly Secret[]): R
     const body: ProgressPage = { v: 1, entries: [...(await ports.store.progressAfter(runIdOf(request), seq))] };
     sendJson(response, 200, body);
   };
-  router.get(`${prefix}/runs/:runId/progress`, route(ports, 'run_progress', asControl(progress)));
+  router.get(`${prefix}/runs/:runId/progress`, route(ports, 'run_progress', asViewer(progress)));
 
   const revoke: RouteHandler = async (request, response) => {
     const runId = runIdOf(request);
@@ -120,7 +128,7 @@ export function controlRoutes(ports: ControlPorts, tokens: readonly Secret[]): R
   const report: RouteHandler = async (request, response, signal) => {
     sendJson(response, 200, await reportRun(ports, runIdOf(request), signal));
   };
-  router.get(`${prefix}/runs/:runId/report`, route(ports, 'run_report', asControl(report)));
+  router.get(`${prefix}/runs/:runId/report`, route(ports, 'run_report', asViewer(report)));
 
   const publish: RouteHandler = async (request, response, signal) => {
     const run = await requireRun(ports, runIdOf(request));
@@ -138,14 +146,14 @@ const unauthorizedBody = {
   error: {
     class: 'blocked',
     code: 'gateway.unauthorized',
-    message: 'the control token is missing or wrong',
+    message: 'the token is missing, wrong, or not good for this',
     retryAfterMs: null,
   },
 } as const;
 
-function forControl(tokens: readonly Secret[], handler: RouteHandler): RouteHandler {
+function forTokens(tokens: readonly Secret[], handler: RouteHandler): RouteHandler {
   return async (request, response, signal) => {
-    if (isControl(tokens, request.headers)) await handler(request, response, signal);
+    if (hasToken(tokens, request.headers)) await handler(request, response, signal);
     else sendJson(response, 401, unauthorizedBody);
   };
 }
