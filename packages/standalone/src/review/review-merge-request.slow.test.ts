@@ -2,10 +2,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ReviewPolicy, Secret, systemClock, type ReviewReport } from '@drydock/core';
+import { Secret, systemClock, type ReviewReport } from '@drydock/core';
 import { startFakeGitLab, type FakeGitLab, type GitLabProject } from '@drydock/testkit';
 import type { ReviewSettings } from './review-settings.ts';
 import { runReview } from './run-review.ts';
+import { testReviewSettings } from './test-settings.ts';
 
 const before =
   'export function sum(list) {\n  let s = 0;\n  for (let i = 0; i < list.length; i++) s += list[i];\n  return s;\n}\n';
@@ -31,23 +32,12 @@ describe('runReview of a merge request', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const settings = (changes: Partial<ReviewSettings> = {}): ReviewSettings => ({
-    subject: { kind: 'merge-request', url },
-    model: { kind: 'scripted' },
-    policy: ReviewPolicy.parse({}),
-    maxCostUsd: null,
-    only: [],
-    skip: [],
-    cacheDir: null,
-    forge: { id: 'gitlab', baseUrl: gitlab.url, token: new Secret(gitlab.token) },
-    markerKeys: [],
-    proxy: { httpProxy: null, httpsProxy: null, noProxy: null },
-    caPem: null,
-    searchPath: process.env['PATH'] ?? '',
-    environment: { HOME: folder },
-    tempDir: folder,
-    ...changes,
-  });
+  const settings = (changes: Partial<ReviewSettings> = {}): ReviewSettings =>
+    testReviewSettings(folder, {
+      subject: { kind: 'merge-request', url },
+      forge: { id: 'gitlab', baseUrl: gitlab.url, token: new Secret(gitlab.token) },
+      ...changes,
+    });
   const play = (
     changes: Partial<ReviewSettings> = {},
     mayPost: ((report: ReviewReport) => Promise<boolean>) | null = null,

@@ -1,10 +1,11 @@
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ReviewPolicy, systemClock } from '@drydock/core';
+import { systemClock } from '@drydock/core';
 import type { ReviewEnd, ReviewSubject } from './review-settings.ts';
 import { runReview } from './run-review.ts';
 import { aPlace, setExecutable, type Checkout, type Place } from './test-checkout.ts';
+import { testReviewSettings } from './test-settings.ts';
 
 type Local = Extract<ReviewSubject, { kind: 'local' }>['wanted'];
 
@@ -279,22 +280,10 @@ describe('runReview of ranges as repositories have them', () => {
 
   async function play(wanted: Partial<Local>, cwd: string): Promise<ReviewEnd> {
     return runReview(
-      {
+      testReviewSettings(join(place.folder, '..', 'tmp'), {
         subject: { kind: 'local', wanted: { cwd, base: null, head: null, work: 'none', isRoot: false, ...wanted } },
-        model: { kind: 'scripted' },
-        policy: ReviewPolicy.parse({}),
-        maxCostUsd: null,
-        only: [],
-        skip: [],
-        cacheDir: null,
-        forge: { id: 'gitlab', baseUrl: 'https://gitlab.com', token: null },
-        markerKeys: [],
-        proxy: { httpProxy: null, httpsProxy: null, noProxy: null },
-        caPem: null,
-        searchPath: '/usr/local/bin:/usr/bin:/bin',
         environment: { HOME: place.home },
-        tempDir: join(place.folder, '..', 'tmp'),
-      },
+      }),
       { clock: systemClock, mayPost: null, signal: new AbortController().signal, onProgress: () => undefined },
     );
   }

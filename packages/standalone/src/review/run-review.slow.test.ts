@@ -15,6 +15,7 @@ import {
 } from '@drydock/testkit';
 import type { ReviewEnd, ReviewProgress, ReviewSettings } from './review-settings.ts';
 import { runReview } from './run-review.ts';
+import { testReviewSettings } from './test-settings.ts';
 
 const before =
   'export function sum(list) {\n  let s = 0;\n  for (let i = 0; i < list.length; i++) s += list[i];\n  return s;\n}\n';
@@ -39,34 +40,25 @@ describe('runReview of a range', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const settings = (changes: Partial<ReviewSettings> = {}): ReviewSettings => ({
-    subject: {
-      kind: 'local',
-      wanted: { cwd: repository.gitDir, base: baseSha, head: 'main', work: 'none', isRoot: false },
-    },
-    model: {
-      kind: 'server',
-      baseUrl: claude.url,
-      apiKey: new Secret(claude.apiKey),
-      name: null,
-      pricesJson: null,
-      silenceMs: 5000,
-      callMs: 20_000,
-    },
-    policy: ReviewPolicy.parse({ model }),
-    maxCostUsd: null,
-    only: [],
-    skip: [],
-    cacheDir: join(folder, 'cache'),
-    forge: { id: 'gitlab', baseUrl: 'https://gitlab.com', token: null },
-    markerKeys: [],
-    proxy: { httpProxy: null, httpsProxy: null, noProxy: null },
-    caPem: null,
-    searchPath: process.env['PATH'] ?? '',
-    environment: { HOME: folder },
-    tempDir: folder,
-    ...changes,
-  });
+  const settings = (changes: Partial<ReviewSettings> = {}): ReviewSettings =>
+    testReviewSettings(folder, {
+      subject: {
+        kind: 'local',
+        wanted: { cwd: repository.gitDir, base: baseSha, head: 'main', work: 'none', isRoot: false },
+      },
+      model: {
+        kind: 'server',
+        baseUrl: claude.url,
+        apiKey: new Secret(claude.apiKey),
+        name: null,
+        pricesJson: null,
+        silenceMs: 5000,
+        callMs: 20_000,
+      },
+      policy: ReviewPolicy.parse({ model }),
+      cacheDir: join(folder, 'cache'),
+      ...changes,
+    });
   async function play(
     changes: Partial<ReviewSettings> = {},
     signal = new AbortController().signal,
