@@ -10,6 +10,7 @@ export {
   TransientError,
   type ErrorCode,
 } from './errors.ts';
+export { CrashPoint, crashAt, type ReachPoint } from './crash-point.ts';
 export { nextDelayMs, type RetryPolicy } from './retry.ts';
 export { Secret, SecretList, SecretText } from './secret.ts';
 export { TextList, environmentName, readConfig } from './env.ts';

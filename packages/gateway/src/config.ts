@@ -81,7 +81,7 @@ export const GatewayConfig = z.object({
   gatewayDataDir: z
     .string()
     .default(() => join(tmpdir(), 'drydock-gateway'))
-    .describe('Folder of its own for mirrors of repositories'),
+    .describe('Folder of its own for mirrors of repositories and for answers of the model, which are kept for a day'),
   gitFetchMs: milliseconds.default(600_000).describe('How long fetching a repository may take'),
   gitServeMs: milliseconds.default(600_000).describe('How long sending a pack to an agent may take'),
   caFile: z.string().optional().describe('PEM file of private certificate authorities, trusted beside the usual ones'),

@@ -1,9 +1,12 @@
-import { ConfigError, pinoLog, readConfig, systemClock, type Log } from '@drydock/core';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { ConfigError, crashAt, pinoLog, readConfig, systemClock, type Log } from '@drydock/core';
 import { connectRedis } from '@drydock/queue';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { GatewayConfig } from './config.ts';
 import { gatewaySettings } from './gateway-settings.ts';
+import { DiskAnswerStore } from './model/disk-answer-store.ts';
 import { MemoryRunStore } from './runs/memory-run-store.ts';
 import { RedisRunStore } from './runs/redis-run-store.ts';
 import type { RunStore } from './runs/run-store.ts';
@@ -14,17 +17,25 @@ const exitBadConfig = 78; // EX_CONFIG of sysexits.h
 async function main(): Promise<void> {
   const config = readConfig(GatewayConfig, process.env);
   const log = pinoLog(pino({ base: { component: 'gateway' } }));
+  const reach = crashAt(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const settings = await gatewaySettings(config);
+  const settings = { ...(await gatewaySettings(config)), answers: await openAnswers(config, log) };
   const store = await openStore(config, log);
-  const gateway = await startGateway(settings, { store, clock: systemClock, log, registry });
+  const gateway = await startGateway(settings, { store, clock: systemClock, log, registry, reach });
   log.info({ port: gateway.port }, 'gateway started');
   const stop = () => {
     void gateway.close().then(() => store.close());
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+}
+
+/** An attempt that is made again asks the same again: what it had before is not paid for twice. */
+async function openAnswers({ gatewayDataDir, gitlabUrl }: GatewayConfig, log: Log) {
+  const folder = join(gatewayDataDir, 'answers');
+  const store = await DiskAnswerStore.open({ folder }, { clock: systemClock, log, createId: randomUUID });
+  return { store, installation: gitlabUrl };
 }
 
 async function openStore({ redisUrl }: GatewayConfig, log: Log): Promise<RunStore> {

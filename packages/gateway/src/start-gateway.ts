@@ -2,7 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { lstat, mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ConfigError, StaleError, type Clock, type Log, type ReviewPolicy, type Secret } from '@drydock/core';
+import {
+  ConfigError,
+  StaleError,
+  type Clock,
+  type Log,
+  type ReachPoint,
+  type ReviewPolicy,
+  type Secret,
+} from '@drydock/core';
 import {
   createForge,
   createLocalForge,
@@ -91,6 +99,8 @@ export interface GatewayWorld {
   readonly clock: Clock;
   readonly log: Log;
   readonly registry: Registry;
+  /** Told of each step, such as a durable write that was made. */
+  readonly reach?: ReachPoint | undefined;
 }
 
 /** A gateway at work. */
@@ -115,7 +125,7 @@ const stopGraceMs = 10_000;
 
 /** Starts a gateway. Throws `ConfigError` for a setting that cannot be right, such as a port that is taken. */
 export async function startGateway(settings: GatewaySettings, world: GatewayWorld): Promise<RunningGateway> {
-  const { clock, log, registry, store } = world;
+  const { clock, log, registry, store, reach } = world;
   const { model, proxy, caPem } = settings;
   await prepareFolder(settings.dataDir);
   const silenceMs = model.silenceMs ?? 90_000;
@@ -140,7 +150,7 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
   const metrics = createGatewayMetrics(registry);
   const live = new LiveRuns();
   let isStopping = false;
-  const common = { clock, log, store, metrics, live, forges, mirrors, registry };
+  const common = { clock, log, store, metrics, live, forges, mirrors, registry, reach };
   const keys = markerKeys(settings.markerKeys);
   const app = createGatewayApp(
     {

@@ -3,6 +3,7 @@ import {
   ConfigError,
   DrydockError,
   ReviewPolicy,
+  crashAt,
   pinoLog,
   projectAllowList,
   readConfig,
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
   const policy = await readPolicy(config.policyFile);
   const [controlToken] = config.controlToken;
   if (controlToken === undefined) throw new ConfigError('Wrong settings:\n  DRYDOCK_CONTROL_TOKEN: holds no token');
+  const reach = crashAt(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const gateway = new HttpGateway({ url: config.gatewayUrl, controlToken, ...gatewayTimes });
   const log = pinoLog(pino({ base: { component: 'scheduler' } }));
   const registry = new Registry();
@@ -48,6 +50,7 @@ async function main(): Promise<void> {
     },
     systemClock,
     log,
+    reach,
   );
   const scheduler = startScheduler(
     {
@@ -59,6 +62,7 @@ async function main(): Promise<void> {
       metrics: createSchedulerMetrics(registry),
       policy,
       isProjectAllowed: projectAllowList(config.projects),
+      reach,
     },
     { ...config, owner: config.schedulerOwner },
   );

@@ -1,4 +1,4 @@
-import { DrydockError, TransientError, unreachable, type Clock, type Log } from '@drydock/core';
+import { DrydockError, TransientError, unreachable, type Clock, type Log, type ReachPoint } from '@drydock/core';
 import type { LeasedTask, TaskFailure, TaskQueue } from '@drydock/queue';
 import type { SchedulerMetrics } from './metrics.ts';
 import { restMs, stoppedEnding, type Ending } from './task-ending.ts';
@@ -12,6 +12,7 @@ export interface EndingPorts {
   readonly metrics: SchedulerMetrics;
   readonly note: TaskNote;
   readonly random: () => number;
+  readonly reach?: ReachPoint | undefined;
 }
 
 /** Milliseconds. */
@@ -75,6 +76,7 @@ async function fail(ports: EndingPorts, patienceMs: number, task: LeasedTask, fa
   const { queue, log, clock, note, random } = ports;
   const { message, code } = failure;
   const isTold = failure.class === 'transient' || (await note.showFailure(message, failure.class === 'infra'));
+  ports.reach?.('ending.told');
   if (failure.class === 'infra' && !isTold) {
     log.warn({ code, reason: message }, 'nothing answers');
     const ageMs = Math.max(0, clock.nowMs() - task.queuedAtMs);
@@ -91,7 +93,7 @@ const againMs = 1000;
 
 /** The end of a task is worth some patience: a store that restarts would else cost a whole new attempt. */
 async function untilAnswered<T>(
-  { clock, log }: EndingPorts,
+  { clock, log, reach }: EndingPorts,
   patienceMs: number,
   write: () => Promise<T>,
 ): Promise<T | { readonly kind: 'lost' }> {
@@ -99,7 +101,10 @@ async function untilAnswered<T>(
   const never = new AbortController().signal;
   for (;;) {
     try {
-      return await write();
+      reach?.('ending.recording');
+      const answer = await write();
+      reach?.('ending.recorded');
+      return answer;
     } catch (err) {
       if (!(err instanceof DrydockError)) throw err;
       log.warn({ code: err.code, err }, 'end of the task not written');

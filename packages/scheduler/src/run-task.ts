@@ -22,6 +22,7 @@ import {
   type MergeRequest,
   type ProjectAllowList,
   type Publication,
+  type ReachPoint,
   type ReviewPolicy,
   type ReviewState,
   type RunGrant,
@@ -53,6 +54,8 @@ export interface TaskPorts {
   readonly isProjectAllowed: ProjectAllowList;
   /** Spreads waits; numbers from 0 to below 1. Default: chance. */
   readonly random?: () => number;
+  /** Told of each step, such as a durable write that was made. */
+  readonly reach?: ReachPoint | undefined;
 }
 
 /** Times of the scheduler, in milliseconds. */
@@ -134,10 +137,12 @@ class TaskDriver {
   }
 
   async #steps(): Promise<Ending> {
-    const { gateway, queue, metrics, log } = this.#ports;
+    const { gateway, queue, metrics, log, reach } = this.#ports;
+    reach?.('task.leased');
     this.#heartbeat.check();
     const mergeRequest = await gateway.readMergeRequest(this.#task.subject, this.#signal);
     this.#note.about(mergeRequest, isReviewed(mergeRequest));
+    reach?.('task.observed');
 
     const unpublished = await this.#unpublishedRun(mergeRequest);
     if (unpublished !== null) return await this.#publish(unpublished);
@@ -149,6 +154,7 @@ class TaskDriver {
       { trigger, decision: decision.kind, reason: decision.reason, headSha: mergeRequest.headSha ?? '' },
       'decided',
     );
+    reach?.('task.decided');
     if (decision.kind === 'wait') return waitEnding(decision);
     if (decision.kind === 'skip') return await this.#skip(mergeRequest, decision);
 
@@ -160,6 +166,7 @@ class TaskDriver {
     const begun = await queue.beginLaunch(this.#task, diffRefs.headSha);
     if (begun.kind === 'lost') return { kind: 'abandon' };
     this.#launch = begun.launch;
+    reach?.('launch.recorded');
     return await this.#review(diffRefs, isOrder ? trigger : withoutOrder(trigger));
   }
 
@@ -223,6 +230,7 @@ class TaskDriver {
       case 'over-budget':
         return await this.#overBudget(headSha, grant.why);
       case 'granted':
+        this.#ports.reach?.('launch.granted');
         return await this.#afterRun(headSha, await this.#runAgent(headSha, grant), grant.runId);
       default:
         return unreachable(grant);
@@ -234,9 +242,11 @@ class TaskDriver {
     const { runId, deadlineSeconds } = grant;
     const token = new Secret(grant.token);
     await this.#note.show({ kind: 'reviewing', headSha, attempt: this.#launch }, true);
+    this.#ports.reach?.('launch.announced');
     log.info({ runId, launch: this.#launch, headSha }, 'agent launched');
     metrics.launched(this.#ageMs());
     const exit = await runAgent(this.#ports, { runId, token, deadlineSeconds }, this.#signal);
+    this.#ports.reach?.('launch.ended');
     const how = exit.kind === 'exited' ? { exitCode: exit.code, signal: exit.signal } : {};
     log.info({ runId, launch: this.#launch, outcome: exit.kind, ...how }, 'agent ended');
     return exit;
@@ -269,8 +279,10 @@ class TaskDriver {
     this.#heartbeat.check();
     const publishing = await this.#ports.queue.beginPublishing(this.#task);
     if (publishing.kind === 'lost') return { kind: 'abandon' };
+    this.#ports.reach?.('publish.recorded');
     this.#heartbeat.check();
     const publication = await this.#ports.gateway.publishRun(run.runId, this.#signal);
+    this.#ports.reach?.('publish.answered');
     this.#report(run, publication);
     return { kind: 'complete', outcome: { kind: 'done' } };
   }

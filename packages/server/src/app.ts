@@ -1,12 +1,14 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { healthRoutes, type HealthPorts } from './routes/health.ts';
 import { createWebhookHandler, type WebhookSettings } from './routes/webhooks.ts';
-import type { Clock, Log } from '@drydock/core';
+import type { Clock, Log, ReachPoint } from '@drydock/core';
 
 /** What the app is built from. */
 export interface ServerPorts extends HealthPorts {
   readonly clock: Clock;
   readonly log: Log;
+  /** Told of each step of taking a delivery. */
+  readonly reach?: ReachPoint | undefined;
 }
 
 /** The whole HTTP surface of the server. Anything it does not know is 404 with an empty body. */

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError, DrydockError, pinoLog, projectAllowList, readConfig, systemClock } from '@drydock/core';
+import { ConfigError, DrydockError, crashAt, pinoLog, projectAllowList, readConfig, systemClock } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
 import { connectRedisTaskQueue } from '@drydock/queue';
 import { pino } from 'pino';
@@ -15,6 +15,7 @@ const maxBytesInFlight = 128 * 1024 * 1024;
 
 async function main(): Promise<void> {
   const config = readConfig(ServerConfig, process.env);
+  const reach = crashAt(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const log = pinoLog(pino({ base: { component: 'server' } }));
   const manifest = z
     .object({ version: z.string() })
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
       log,
       clock: systemClock,
       version: manifest.version,
+      reach,
       store: 'redis',
     },
     { ...config, hooks, isAllowed: projectAllowList(config.projects), maxBytesInFlight },

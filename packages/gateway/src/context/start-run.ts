@@ -9,6 +9,7 @@ import {
   runIdOf,
   type Clock,
   type MergeRequest,
+  type ReachPoint,
   type ReviewPolicy,
   type RunGrant,
   type RunRequest,
@@ -41,6 +42,7 @@ export interface StartPorts {
   readonly overrule: (narrowed: ReviewPolicy) => ReviewPolicy;
   readonly clock: Clock;
   readonly randomBytes: (size: number) => Buffer;
+  readonly reach?: ReachPoint | undefined;
 }
 
 /** Time for an agent to be started and to hand in its result around its own deadline. */
@@ -168,6 +170,7 @@ async function grant(ports: StartPorts, context: TaskContext, projectPath: strin
   const deadlineAtMs = startedAtMs + deadlineSeconds * 1000 + deadlineGraceMs;
   const record = { v: 1, runId, context, projectPath, startedAtMs, deadlineAtMs } as const;
   const started = await ports.store.start(record, hashRunToken(token));
+  ports.reach?.('run.recorded');
   switch (started) {
     case 'started':
       return { kind: 'granted', runId, token, deadlineSeconds };

@@ -4,7 +4,7 @@
  * the allow-list.
  */
 import type { ServerResponse } from 'node:http';
-import { DrydockError, TerminalError, type Clock, type Log, type TokenUsage } from '@drydock/core';
+import { DrydockError, TerminalError, type Clock, type Log, type ReachPoint, type TokenUsage } from '@drydock/core';
 import type { HttpClient } from '@drydock/http';
 import type { RunStore, StoredRun } from '../runs/run-store.ts';
 import { answerKey, answerScope } from './answer-key.ts';
@@ -24,6 +24,7 @@ export interface ModelPorts extends ReusePorts {
   readonly random: () => number;
   readonly createId: () => string;
   readonly log: Log;
+  readonly reach?: ReachPoint | undefined;
   /** Told what a call came to that was not answered from the store. `outcome` is `answered` or the code of its error. */
   readonly onCall: (call: {
     readonly model: string;
@@ -93,11 +94,13 @@ async function payAndRelay(
     promptBytes: Buffer.byteLength(call.json),
     maxOutputTokens: request.max_tokens,
   });
+  ports.reach?.('run.call-reserved');
   let outcome: CallOutcome = { kind: 'unknown' };
   let failure: DrydockError | null = null;
   try {
     const upstream = await openAnswer(ports, settings, call);
     ({ outcome, failure } = await (call.isStreamed ? relayStream : relayMessage)(upstream, target));
+    ports.reach?.('run.call-relayed');
     if (failure !== null && !target.response.headersSent) throw failure;
   } catch (error) {
     if (!(error instanceof DrydockError)) throw error;
@@ -107,6 +110,7 @@ async function payAndRelay(
   } finally {
     // If it fails, the whole reservation stays paid, which is the safe side.
     await told(ports, run, reserved.settle(outcome));
+    ports.reach?.('run.call-settled');
     const tokens = outcome.kind === 'answered' ? outcome.tokens : null;
     ports.onCall({
       model: request.model,

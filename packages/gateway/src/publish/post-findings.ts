@@ -14,7 +14,12 @@ export async function postFindings(
   const placed = new Map<string, Placement>();
   for (const finding of standing)
     if (finding.placement.kind === 'summary') placed.set(finding.identity, finding.placement);
-  for (const finding of toPost) placed.set(finding.identity, await post(publisher, finding));
+  const { reach } = publisher.ports;
+  for (const finding of toPost) {
+    reach?.('publish.posting');
+    placed.set(finding.identity, await post(publisher, finding));
+    reach?.('publish.posted');
+  }
   return placed;
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Log, MergeRequestRef, Sha } from '@drydock/core';
+import type { Clock, Log, MergeRequestRef, ReachPoint, Sha } from '@drydock/core';
 import { StaleError } from '@drydock/core';
 import type { Forge, MergeRequestHead } from '@drydock/forge';
 import type { MarkerKeys } from './marker.ts';
@@ -9,6 +9,7 @@ export interface PublishPorts {
   readonly markerKeys: MarkerKeys;
   readonly log: Log;
   readonly clock: Clock;
+  readonly reach?: ReachPoint | undefined;
 }
 
 /**

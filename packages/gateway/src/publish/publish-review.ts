@@ -36,6 +36,7 @@ export async function publishReview(
   const before = await readOwnNotes(ports, review.mergeRequest.ref, signal);
   const linesOf = await readFiles(review, before);
   const checked = judgeReview(review, before, linesOf);
+  ports.reach?.('publish.begun');
   const placed = await postFindings(publisher, checked.standing, plan(review, checked, before, linesOf).toPost);
 
   const after = await readOwnNotes(ports, review.mergeRequest.ref, signal);
@@ -45,6 +46,7 @@ export async function publishReview(
   if (missing.length > 0)
     throw new TransientError('forge.bad_answer', `${missing.length} comments do not stand on the merge request yet`);
   const resolved = await tidyThreads(publisher, threads);
+  ports.reach?.('publish.tidied');
   return tellReview(publisher, { checked, threads, unplaced, notes: after, resolved });
 }
 

@@ -58,6 +58,7 @@ export async function tellReview(publisher: Publisher, outcome: Outcome): Promis
   await assertWanted(publisher);
   const mark = { state, headSha: refs.headSha, baseSha: refs.baseSha, posted: postedOf(notes) };
   const summaryId = await putSummary(ports, mergeRequest.ref, { notes, text, mark }, signal);
+  ports.reach?.('publish.summary-written');
   if (policy.commitStatus) {
     const status = {
       state: verdict === 'block' ? ('failed' as const) : ('success' as const),

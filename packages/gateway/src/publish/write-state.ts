@@ -34,6 +34,7 @@ export async function writeState(
   const text = renderState(state, body === null ? null : summaryText(body), isReview);
   const isUnchanged = body !== null && summaryText(body) === text && isSameMark(current?.mark ?? null, mark);
   if (!isUnchanged || notes.summaries.length > 1) await putSummary(ports, ref, { notes, text, mark }, signal);
+  ports.reach?.('state.written');
   if (policy.commitStatus && state.headSha !== null)
     await putCommitStatus(ports, ref, state.headSha, statusOf(state), signal);
   return isUnchanged ? 'unchanged' : 'written';

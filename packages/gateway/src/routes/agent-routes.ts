@@ -60,7 +60,9 @@ export function agentRoutes(ports: AgentPorts, settings: AgentSettings): Router 
 
   const result: RunHandler = async (run, request, response) => {
     const handedIn = parseBody(AgentResult, await readJson(request, maxResultBytes));
+    ports.reach?.('run.result-storing');
     await keepResult(ports.store, run, handedIn, ports.clock.nowMs());
+    ports.reach?.('run.result-stored');
     const stored: ResultStored = { v: 1, stored: true };
     sendJson(response, 200, stored);
   };

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { StaleError, type Clock, type Log } from '@drydock/core';
+import { StaleError, type Clock, type Log, type ReachPoint } from '@drydock/core';
 import { errorAnswer, sendJson } from '../http/send-error.ts';
 import type { GatewayMetrics, RouteName } from '../metrics.ts';
 
@@ -8,6 +8,7 @@ export interface RoutePorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: GatewayMetrics;
+  readonly reach?: ReachPoint | undefined;
 }
 
 /** Answers a request; the signal ends when its client leaves. */

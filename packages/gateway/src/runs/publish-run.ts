@@ -4,6 +4,7 @@ import {
   type Clock,
   type Log,
   type Publication,
+  type ReachPoint,
   type ReviewResult,
   type RunId,
 } from '@drydock/core';
@@ -21,6 +22,7 @@ export interface PublishRunPorts extends RunMirrorPorts {
   readonly markerKeys: MarkerKeys;
   readonly clock: Clock;
   readonly log: Log;
+  readonly reach?: ReachPoint | undefined;
 }
 
 /**
@@ -32,7 +34,9 @@ export async function publishRun(ports: PublishRunPorts, runId: RunId, signal: A
   if (run === null) throw new TerminalError('run.unknown', 'no such run is known');
   if (run.publication !== null) return run.publication;
   const publication = await publish(ports, run, resultOf(run), signal);
+  ports.reach?.('publish.storing');
   await ports.store.storePublication(runId, publication);
+  ports.reach?.('publish.stored');
   return publication;
 }
 

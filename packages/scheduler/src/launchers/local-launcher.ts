@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { TransientError, silentLog, type Clock, type Log } from '@drydock/core';
+import { TransientError, silentLog, type Clock, type Log, type ReachPoint } from '@drydock/core';
 import type { CompiledAgent } from './compile-agent.ts';
 import type { AgentExit, AgentLaunch, Launcher } from './launcher.ts';
 import { startReaper } from './start-reaper.ts';
@@ -42,11 +42,13 @@ export class LocalLauncher implements Launcher {
   readonly #settings: LocalLauncherSettings;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #reach: ReachPoint | undefined;
 
-  constructor(settings: LocalLauncherSettings, clock: Clock, log: Log = silentLog) {
+  constructor(settings: LocalLauncherSettings, clock: Clock, log: Log = silentLog, reach?: ReachPoint) {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
+    this.#reach = reach;
   }
 
   async run(launch: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
@@ -84,6 +86,7 @@ export class LocalLauncher implements Launcher {
   async #runIn(folder: string, launch: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
     const { agent, pid } = await this.#start(folder);
     using _reaper = startReaper(pid, folder);
+    this.#reach?.('launch.started');
     const lastWords = keepLastWords(agent, launch);
     const exited = exitOf(agent);
     const closed = once(agent, 'close');

@@ -16,6 +16,7 @@ import {
   type Clock,
   type ForgeId,
   type Log,
+  type ReachPoint,
   type TaskRequest,
 } from '@drydock/core';
 import { parseGitLabEvent, refuseByProof, verifyDelivery, type DeliverySecrets } from '@drydock/forge';
@@ -42,6 +43,7 @@ interface WebhookPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: ServerMetrics;
+  readonly reach?: ReachPoint | undefined;
 }
 
 interface Answer {
@@ -120,7 +122,9 @@ export function createWebhookHandler(ports: WebhookPorts, settings: WebhookSetti
     { request, deliveryKeys }: Extract<Reading, { kind: 'wanted' }>,
   ): Promise<Answer> {
     const { debounceMs, maxDebounceMs } = settings;
+    ports.reach?.('ingest.verified');
     const { kind, taskId } = await ports.queue.enqueue(request, { deliveryKeys, debounceMs, maxDebounceMs });
+    ports.reach?.('ingest.enqueued');
     log.info({ forge, taskId, trigger: request.trigger, outcome: kind }, 'delivery taken');
     return { status: 200, outcome: kind };
   }
