@@ -23,11 +23,16 @@ import { z } from 'zod';
 import { RunId } from './control-protocol.ts';
 import { ForgeId, MergeRequestRef, NumericId, Sha } from './merge-request.ts';
 import { ProgressEntry } from './progress.ts';
+import { Pause, PauseScope, TaskEvent } from './queue-control.ts';
 import { TaskId, TaskKind, TaskOutcome, TaskState, Trigger } from './task.ts';
 
 const version = z.literal(1);
 const requestVersion = version.default(1);
 const maxPage = 500;
+/** As the OpenAPI document names them. */
+const NamedEvent = TaskEvent.meta({ id: 'TaskEvent' });
+const NamedPause = Pause.meta({ id: 'Pause' });
+const NamedScope = PauseScope.meta({ id: 'PauseScope' });
 
 /** A number in a query: digits and nothing else. */
 function digits(from: number, to: number, describe: string) {
@@ -47,13 +52,9 @@ export const PageCursor = z
 export type PageCursor = z.infer<typeof PageCursor>;
 
 /** Which projects: a glob over their paths (`shop/*`), or one by its numeric id (`gitlab:42`). */
-export const ProjectPattern = z
-  .string()
-  .min(1)
-  .max(300)
-  .meta({
-    description: 'Glob over the paths of projects, such as shop/*, or one project by its id, such as gitlab:42',
-  });
+export const ProjectPattern = z.string().min(1).max(300).meta({
+  description: 'Glob over the paths of projects, such as shop/*, or one project by its id, such as gitlab:42',
+});
 export type ProjectPattern = z.infer<typeof ProjectPattern>;
 
 /** How much of a list, from where. */
@@ -70,7 +71,10 @@ export const TaskQuery = z.strictObject({
     .max(200)
     .transform((text) => text.split(','))
     .pipe(z.array(TaskState))
-    .meta({ description: 'States, separated by commas, such as waiting,running' })
+    .meta({
+      description: 'States, separated by commas, such as waiting,running',
+      parameter: { type: 'array', minItems: 1, items: { type: 'string', enum: TaskState.options } },
+    })
     .optional(),
   forge: ForgeId.meta({ description: 'Name of a forge' }).optional(),
   project: ProjectPattern.optional(),
@@ -111,24 +115,9 @@ export const TaskPage = z
   .meta({ id: 'TaskPage' });
 export type TaskPage = z.infer<typeof TaskPage>;
 
-/** Something that happened to a task. `who`: the server, a scheduler by its name, or a person by the token's. */
-export const TaskEvent = z
-  .object({
-    atMs: z.int(),
-    who: z.string(),
-    /** In a word: queued, coalesced, superseded, leased, launched, retrying, dead, retried, … */
-    what: z.string(),
-    /** The error's code, a short reason, the head it was about; null where there is none. */
-    code: z.string().nullable(),
-    why: z.string().nullable(),
-    headSha: Sha.nullable(),
-  })
-  .meta({ id: 'TaskEvent' });
-export type TaskEvent = z.infer<typeof TaskEvent>;
-
 /** The newest events of a task, oldest of them first. */
 export const EventList = z
-  .object({ v: version, nowMs: z.int(), taskId: TaskId, events: z.array(TaskEvent) })
+  .object({ v: version, nowMs: z.int(), taskId: TaskId, events: z.array(NamedEvent) })
   .meta({ id: 'EventList' });
 export type EventList = z.infer<typeof EventList>;
 
@@ -137,13 +126,12 @@ export const TaskAttempt = z
   .object({
     /** 1-based. */
     attempt: z.int().min(1),
-    headSha: Sha.nullable(),
     startedAtMs: z.int(),
     endedAtMs: z.int().nullable(),
-    /** In a word, as of the event that ended it: done, retrying, dead, released, cancelled, superseded, … */
+    /** In a word, as of the event that ended it: done, retrying, dead, released, cancelled, superseded, adopted, … */
     ending: z.string().nullable(),
-    code: z.string().nullable(),
-    why: z.string().nullable(),
+    /** What that event says beside: the error's code, or a reason; may be empty. */
+    detail: z.string(),
   })
   .meta({ id: 'TaskAttempt' });
 export type TaskAttempt = z.infer<typeof TaskAttempt>;
@@ -163,7 +151,7 @@ export const TaskDetail = z
     /** Null unless it waits. */
     waiting: WaitingReason.nullable(),
     attempts: z.array(TaskAttempt),
-    events: z.array(TaskEvent),
+    events: z.array(NamedEvent),
   })
   .meta({ id: 'TaskDetail' });
 export type TaskDetail = z.infer<typeof TaskDetail>;
@@ -259,29 +247,15 @@ export const ProjectSummaryPage = z
   .meta({ id: 'ProjectSummaryPage' });
 export type ProjectSummaryPage = z.infer<typeof ProjectSummaryPage>;
 
-/** What is paused. Of a project the numeric id counts: `GET /tasks?project=<path>&limit=1` tells it. */
-export const PauseScope = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('all') }),
-    z.strictObject({ kind: z.literal('forge'), forge: ForgeId }),
-    z.strictObject({ kind: z.literal('project'), forge: ForgeId, projectId: NumericId }),
-  ])
-  .meta({ id: 'PauseScope' });
-export type PauseScope = z.infer<typeof PauseScope>;
-
-/** A pause in force: who ordered it, why and when. What runs goes on; nothing new of it starts. */
-export const Pause = z
-  .object({ scope: PauseScope, by: z.string(), why: z.string(), atMs: z.int() })
-  .meta({ id: 'Pause' });
-export type Pause = z.infer<typeof Pause>;
-
 /** All pauses in force. */
-export const PauseList = z.object({ v: version, nowMs: z.int(), pauses: z.array(Pause) }).meta({ id: 'PauseList' });
+export const PauseList = z
+  .object({ v: version, nowMs: z.int(), pauses: z.array(NamedPause) })
+  .meta({ id: 'PauseList' });
 export type PauseList = z.infer<typeof PauseList>;
 
 /** Asks for a pause. `why` is shown to whoever wonders. */
 export const PauseRequest = z
-  .strictObject({ v: requestVersion, scope: PauseScope, why: z.string().min(1).max(200) })
+  .strictObject({ v: requestVersion, scope: NamedScope, why: z.string().min(1).max(200) })
   .meta({ id: 'PauseRequest' });
 export type PauseRequest = z.infer<typeof PauseRequest>;
 

@@ -41,6 +41,16 @@ export {
   priorityOf,
   taskIdOf,
 } from './task.ts';
+export {
+  Pause,
+  PauseScope,
+  ProjectKey,
+  ProjectShare,
+  TaskEvent,
+  attemptOf,
+  numbersPerEpoch,
+  projectKeyOf,
+} from './queue-control.ts';
 export { Category, Finding, RepoPath, Severity, Side, compareSeverity } from './finding.ts';
 export { codeHash, containsCode, findingIdentity, normaliseCode, type FindingPlace } from './finding-identity.ts';
 export { RepositoryConfig, ReviewPolicy, Verdict, narrowPolicy, verdictOf } from './policy.ts';
@@ -83,11 +93,9 @@ export {
   LogQuery,
   PageCursor,
   PageQuery,
-  Pause,
   PauseAnswer,
   PauseList,
   PauseRequest,
-  PauseScope,
   ProjectPattern,
   ProjectSummary,
   ProjectSummaryPage,
@@ -95,7 +103,6 @@ export {
   RetryAnswer,
   TaskAttempt,
   TaskDetail,
-  TaskEvent,
   TaskPage,
   TaskQuery,
   TaskSummary,
