@@ -2,7 +2,7 @@
 # Brings the machine to where `make` targets run: git, any Node that can start npm, and the locked
 # dependencies, among them the Node 24 that everything runs on. Needs no Node to begin with, hence sh.
 #   sh scripts/bootstrap.sh           what the demo and the checks need
-#   sh scripts/bootstrap.sh --redis   and redis-server, for the tests that want a real one
+#   sh scripts/bootstrap.sh --redis   and redis-server and faketime, for the tests that want them
 # As root on Debian what is missing comes by apt; elsewhere it is said how to get it.
 # Prints to stderr only: the output of the command that follows belongs to that command.
 set -eu
@@ -110,12 +110,15 @@ if ! node scripts/installed.js; then
   node scripts/installed.js --explain || fail 'npm ended well, but node_modules is not what package-lock.json says.'
 fi
 
-# 3. a real Redis, for tests only
-if [ "${1:-}" = --redis ] && ! has redis-server; then
-  if can_apt; then
-    apt_install redis-server || echo 'apt could not install redis-server: the tests that need it are skipped.'
-  else
-    echo 'No redis-server on PATH: the tests named *.redis.test.ts are skipped.' \
-      'Get it: sudo apt-get install redis-server, or brew install redis.'
-  fi
+# 3. for tests only: a real Redis, and what gives a program another clock
+if [ "${1:-}" = --redis ]; then
+  for tool in redis-server faketime; do
+    if ! has $tool && can_apt; then
+      apt_install $tool || echo "apt could not install $tool: the tests that need it are skipped."
+    fi
+  done
+  has redis-server || echo 'No redis-server on PATH: the tests named *.redis.test.ts are skipped.' \
+    'Get it: sudo apt-get install redis-server, or brew install redis.'
+  has faketime || echo 'No faketime on PATH: the tests with a wrong clock are skipped.' \
+    'Get it: sudo apt-get install faketime, or brew install libfaketime.'
 fi

@@ -23,6 +23,10 @@ export {
   type GitRepositoryFixture,
 } from './repositories/git-repository.ts';
 export { goldenText } from './golden.ts';
+export { mountSmallDisk, whyNoSmallDisk, type SmallDisk } from './faults/small-disk.ts';
+export { skewedClock, whyNoSkewedClock, type SkewedClock } from './faults/skewed-clock.ts';
+export { startTcpFaultProxy, type TcpFaultProxy, type TcpFaultProxyOptions } from './faults/tcp-fault-proxy.ts';
+export type { TcpDirection, TcpToxic, TcpToxicEffect } from './faults/tcp-toxic.ts';
 export { startRedisServer, whyNoRedisServer } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
 export { ManualClock } from './manual-clock.ts';

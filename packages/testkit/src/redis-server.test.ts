@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startRedisServer, whyNoRedisServer, type RedisServer } from './redis-server.ts';
 
 const missing = whyNoRedisServer();
@@ -27,6 +30,22 @@ async function ask(server: RedisServer, command: string): Promise<string> {
 
     expect(await ask(server, 'GET key')).toBe('$4 kept');
     expect(server.pid).not.toBe(firstPid);
+  });
+
+  it('keeps its data where it is told to, and names the file that grows', async () => {
+    const dataFolder = await mkdtemp(join(tmpdir(), 'drydock-redis-data-'));
+    {
+      await using server = await startRedisServer({ dataFolder, config: { appendfsync: 'always' } });
+      await ask(server, 'SET key some-value');
+
+      const file = await server.aofFile();
+
+      expect(file.startsWith(dataFolder)).toBe(true);
+      expect(await readFile(file, 'utf8')).toContain('some-value');
+      await ask(server, 'SHUTDOWN NOSAVE');
+      await server.exited;
+    }
+    await rm(dataFolder, { recursive: true });
   });
 
   it('asks for the password it was given and takes lines of configuration', async () => {

@@ -13,12 +13,16 @@ export interface RedisServer {
   /** `redis://127.0.0.1:port`, with the password if one was set. The same over restarts. */
   readonly url: string;
   readonly port: number;
-  /** Where its AOF and RDB files are. */
+  /** Where its log is, and its AOF and RDB files unless it was given another place for them. */
   readonly folder: string;
   /** Of the process that runs now, or of the last one. */
   readonly pid: number;
   /** What it wrote to its log so far. */
   log(): Promise<string>;
+  /** The file that its writes are appended to now; for tests that cut or damage it while the server is dead. */
+  aofFile(): Promise<string>;
+  /** Resolves when the process that runs now has ended, by itself or not. */
+  readonly exited: Promise<unknown>;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts again on the same port and folder, after a `kill` if it still runs; resolves when it answers. */
@@ -36,6 +40,8 @@ export interface RedisServerOptions {
   readonly password?: string;
   /** Lines of redis.conf by name, such as `{ maxmemory: '64mb' }`. They win over the defaults. */
   readonly config?: Readonly<Record<string, string>>;
+  /** A folder of the caller's for AOF and RDB files, such as a small disk. */
+  readonly dataFolder?: string;
 }
 
 /** Why tests that need Redis cannot run here; null: they can. */
@@ -71,6 +77,7 @@ class PrivateRedisServer implements RedisServer {
   readonly #options: RedisServerOptions;
   #process: ChildProcess | null = null;
   #pid = 0;
+  exited: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string, port: number, options: RedisServerOptions) {
     this.folder = folder;
@@ -87,6 +94,15 @@ class PrivateRedisServer implements RedisServer {
 
   async log(): Promise<string> {
     return readFile(join(this.folder, 'redis.log'), 'utf8').catch(() => '');
+  }
+
+  async aofFile(): Promise<string> {
+    const folder = this.#options.dataFolder ?? this.folder;
+    // Redis 7 parts the AOF and lists the parts; before, it was one file.
+    const manifest = await readFile(join(folder, 'appendonlydir', 'appendonly.aof.manifest'), 'utf8').catch(() => null);
+    if (manifest === null) return join(folder, 'appendonly.aof');
+    const names = [...manifest.matchAll(/^file (\S+) .*type i$/gm)].map(([, name = '']) => name);
+    return join(folder, 'appendonlydir', names.at(-1) ?? '');
   }
 
   async kill(): Promise<void> {
@@ -107,6 +123,7 @@ class PrivateRedisServer implements RedisServer {
     const started = spawn('redis-server', [file], { cwd: this.folder, stdio: ['ignore', output.fd, output.fd] });
     await output.close();
     this.#process = started;
+    this.exited = new Promise((resolve) => started.once('close', resolve));
     this.#pid = started.pid ?? 0;
     const failures: Error[] = [];
     started.once('error', (error) => failures.push(error));
@@ -142,7 +159,7 @@ class PrivateRedisServer implements RedisServer {
     const settings: Record<string, string> = {
       bind: '127.0.0.1',
       port: String(this.port),
-      dir: this.folder,
+      dir: this.#options.dataFolder ?? this.folder,
       daemonize: 'no',
       save: '""',
       appendonly: 'yes',

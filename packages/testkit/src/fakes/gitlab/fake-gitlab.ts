@@ -271,9 +271,15 @@ export class FakeGitLab implements AsyncDisposable {
       secretToken: spec.secretToken ?? null,
       signingToken: spec.signingToken ?? null,
       events: spec.events ?? ['merge_requests_events', 'note_events', 'push_events'],
+      disabled: null,
     };
     project.webhooks.push(webhook);
     return webhook;
+  }
+
+  /** GitLab stops sending to a webhook that failed too often: until a time, or (null) until a person acts. */
+  disableWebhook(webhook: GitLabWebhook, untilMs: number | null): void {
+    webhook.disabled = { untilMs };
   }
 
   /** Waits until every webhook call has ended. */

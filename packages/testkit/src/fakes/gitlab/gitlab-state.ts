@@ -171,6 +171,8 @@ export interface GitLabWebhook {
   /** `whsec_` and base64: signs each delivery. */
   readonly signingToken: string | null;
   readonly events: readonly GitLabHookEvent[];
+  /** What GitLab makes of deliveries that failed: nothing, a pause until a time, or its end until a person acts. */
+  disabled: { readonly untilMs: number | null } | null;
 }
 
 /** Something that a body of text set off, and that a review must never set off. */

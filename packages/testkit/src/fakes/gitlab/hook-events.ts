@@ -26,7 +26,9 @@ const eventNames: Record<GitLabHookEvent, string> = {
 
 function send(world: GitLabWorld, project: GitLabProject, event: GitLabHookEvent, body: HookBody): void {
   for (const webhook of project.webhooks) {
-    if (webhook.events.includes(event)) world.webhooks.send(webhook, eventNames[event], body, world.url);
+    const { disabled } = webhook;
+    const isSending = disabled === null || (disabled.untilMs !== null && disabled.untilMs <= world.nowMs());
+    if (isSending && webhook.events.includes(event)) world.webhooks.send(webhook, eventNames[event], body, world.url);
   }
 }
 

@@ -1,6 +1,7 @@
 import { optional, paging, text } from '../api-params.ts';
 import { json, list, projectOf, route, type ApiRequest, type ApiRoute } from '../api-route.ts';
 import { GitLabApiError, notFound, type GitLabHookEvent, type GitLabWebhook } from '../gitlab-state.ts';
+import { apiTime } from '../gitlab-world.ts';
 import { testWebhook } from '../hook-events.ts';
 
 function webhookOf(request: ApiRequest<unknown>): GitLabWebhook {
@@ -10,7 +11,17 @@ function webhookOf(request: ApiRequest<unknown>): GitLabWebhook {
   return webhook;
 }
 
-function webhookEntity(webhook: GitLabWebhook, projectId: number) {
+function alertStatus({ disabled }: GitLabWebhook, nowMs: number): string {
+  if (disabled === null) return 'executable';
+  if (disabled.untilMs === null) return 'disabled';
+  return disabled.untilMs > nowMs ? 'temporarily_disabled' : 'executable';
+}
+
+function timeOrNull(ms: number | null): string | null {
+  return ms === null ? null : apiTime(ms);
+}
+
+function webhookEntity(webhook: GitLabWebhook, projectId: number, nowMs: number) {
   const wants = (event: GitLabHookEvent) => webhook.events.includes(event);
   return {
     id: webhook.id,
@@ -24,8 +35,8 @@ function webhookEntity(webhook: GitLabWebhook, projectId: number) {
     note_events: wants('note_events'),
     repository_update_events: false,
     enable_ssl_verification: true,
-    alert_status: 'executable',
-    disabled_until: null,
+    alert_status: alertStatus(webhook, nowMs),
+    disabled_until: timeOrNull(webhook.disabled?.untilMs ?? null),
     url_variables: [],
     project_id: projectId,
     issues_events: false,
@@ -43,7 +54,7 @@ export const hookRoutes: readonly ApiRoute[] = [
   route('GET', base, paging, (request) => {
     const project = projectOf(request, 'maintainer');
     return list(
-      project.webhooks.map((webhook) => webhookEntity(webhook, project.id)),
+      project.webhooks.map((webhook) => webhookEntity(webhook, project.id, request.world.nowMs())),
       request.params,
     );
   }),
@@ -57,9 +68,11 @@ export const hookRoutes: readonly ApiRoute[] = [
   route('GET', `${base}/:hook_id/events`, { ...paging, status: optional(text) }, (request) => {
     const { world, params } = request;
     const webhook = webhookOf(request);
+    if ((params.per_page ?? 20) > 20) throw new GitLabApiError(400, { error: 'per_page does not have a valid value' });
+    const wanted = params.status?.split(',');
     const events = world.webhooks.deliveries
       .filter((delivery) => delivery.webhookId === webhook.id)
-      .filter((delivery) => params.status === undefined || isOfStatus(delivery.status, params.status))
+      .filter(({ status }) => wanted === undefined || wanted.some((filter) => isOfStatus(status, filter)))
       .reverse();
     const entities = events.map(({ id, event, body, headers, status, responseBody }) => ({
       id,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { diffEntity, mergeRequestEntity, versionEntity } from '../api-entities.ts';
 import { boolean, optional, paging, text } from '../api-params.ts';
-import { json, list, mergeRequestOf, projectOf, route, type ApiRoute } from '../api-route.ts';
+import { json, list, mergeRequestOf, projectOf, route, signedIn, type ApiReply, type ApiRoute } from '../api-route.ts';
 import { forbidden, notFound, type GitLabMergeRequest, type GitLabVersion } from '../gitlab-state.ts';
 import type { GitLabWorld } from '../gitlab-world.ts';
 
@@ -33,42 +33,66 @@ async function readDiff(world: GitLabWorld, mergeRequest: GitLabMergeRequest, ve
   return await repository.diff(version.baseSha, version.headSha, world.settings.maxPatchBytes);
 }
 
+function isInScope(
+  { authorId, assigneeIds }: GitLabMergeRequest,
+  scope: 'created_by_me' | 'assigned_to_me' | 'all',
+  userId: number,
+): boolean {
+  if (scope === 'all') return true;
+  return scope === 'created_by_me' ? authorId === userId : assigneeIds.includes(userId);
+}
+
+type Filters = z.output<z.ZodObject<typeof filters>>;
+
+function listOf(world: GitLabWorld, params: Filters, mergeRequests: readonly GitLabMergeRequest[]): ApiReply {
+  const labels = params.labels?.split(',') ?? [];
+  const isWanted = (mergeRequest: GitLabMergeRequest): boolean => {
+    const { updatedAtMs, createdAtMs } = mergeRequest;
+    return (
+      (params.state === 'all' || mergeRequest.state === params.state) &&
+      (params.updated_after === undefined || updatedAtMs >= Date.parse(params.updated_after)) &&
+      (params.updated_before === undefined || updatedAtMs <= Date.parse(params.updated_before)) &&
+      (params.created_after === undefined || createdAtMs >= Date.parse(params.created_after)) &&
+      (params.source_branch ?? mergeRequest.sourceBranch) === mergeRequest.sourceBranch &&
+      (params.target_branch ?? mergeRequest.targetBranch) === mergeRequest.targetBranch &&
+      labels.every((title) => mergeRequest.labels.some((label) => label.title === title)) &&
+      (params.author_username ?? world.user(mergeRequest.authorId).username) ===
+        world.user(mergeRequest.authorId).username &&
+      (params.wip === undefined || (params.wip === 'yes') === /^draft:/i.test(mergeRequest.title))
+    );
+  };
+  const keyOf = (mergeRequest: GitLabMergeRequest) =>
+    params.order_by === 'updated_at' ? mergeRequest.updatedAtMs : mergeRequest.createdAtMs;
+  const sign = params.sort === 'asc' ? 1 : -1;
+  const found = mergeRequests
+    .filter(isWanted)
+    .sort((left, right) => sign * (keyOf(left) - keyOf(right) || left.id - right.id));
+  return list(
+    found.map((mergeRequest) => mergeRequestEntity(world, mergeRequest, false)),
+    params,
+  );
+}
+
 /** Merge requests, their versions and diffs. */
 export const mergeRequestRoutes: readonly ApiRoute[] = [
+  route('GET', '/merge_requests', filters, (request) => {
+    const { world, params } = request;
+    const user = signedIn(request);
+    // Whatever one may see, public projects of strangers too; without a scope only one's own.
+    const seen = world.projects
+      .filter((project) => world.canReadCode(project, user))
+      .flatMap((project) => project.mergeRequests)
+      .filter((mergeRequest) => isInScope(mergeRequest, params.scope ?? 'created_by_me', user.id));
+    return listOf(world, params, seen);
+  }),
   route(
     'GET',
     '/projects/:id/merge_requests',
     filters,
     (request) => {
-      const { world, params } = request;
       const project = projectOf(request);
-      if (!world.canReadCode(project, request.user)) throw forbidden();
-      const labels = params.labels?.split(',') ?? [];
-      const isWanted = (mergeRequest: GitLabMergeRequest): boolean => {
-        const { updatedAtMs, createdAtMs } = mergeRequest;
-        return (
-          (params.state === 'all' || mergeRequest.state === params.state) &&
-          (params.updated_after === undefined || updatedAtMs >= Date.parse(params.updated_after)) &&
-          (params.updated_before === undefined || updatedAtMs <= Date.parse(params.updated_before)) &&
-          (params.created_after === undefined || createdAtMs >= Date.parse(params.created_after)) &&
-          (params.source_branch ?? mergeRequest.sourceBranch) === mergeRequest.sourceBranch &&
-          (params.target_branch ?? mergeRequest.targetBranch) === mergeRequest.targetBranch &&
-          labels.every((title) => mergeRequest.labels.some((label) => label.title === title)) &&
-          (params.author_username ?? world.user(mergeRequest.authorId).username) ===
-            world.user(mergeRequest.authorId).username &&
-          (params.wip === undefined || (params.wip === 'yes') === /^draft:/i.test(mergeRequest.title))
-        );
-      };
-      const keyOf = (mergeRequest: GitLabMergeRequest) =>
-        params.order_by === 'updated_at' ? mergeRequest.updatedAtMs : mergeRequest.createdAtMs;
-      const sign = params.sort === 'asc' ? 1 : -1;
-      const found = project.mergeRequests
-        .filter(isWanted)
-        .sort((left, right) => sign * (keyOf(left) - keyOf(right) || left.id - right.id));
-      return list(
-        found.map((mergeRequest) => mergeRequestEntity(world, mergeRequest, false)),
-        params,
-      );
+      if (!request.world.canReadCode(project, request.user)) throw forbidden();
+      return listOf(request.world, request.params, project.mergeRequests);
     },
     { isAnonymous: true },
   ),
