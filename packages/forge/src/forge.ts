@@ -5,6 +5,7 @@ import type {
   MergeRequest,
   MergeRequestRef,
   NumericId,
+  OpenMergeRequest,
   Placement,
   Role,
   Secret,
@@ -92,6 +93,35 @@ export interface CommitStatus {
   readonly description: string;
 }
 
+/** A page of a list; `cursor` asks for the next one, null: it is the last. */
+export interface ListPage<Item> {
+  readonly items: readonly Item[];
+  readonly cursor: string | null;
+}
+
+/** A project by both of its names. */
+export interface ForgeProject {
+  readonly projectId: NumericId;
+  readonly projectPath: string;
+}
+
+/** Which open merge requests to list. */
+export interface OpenMergeRequestQuery {
+  /** Null: of all projects that our account may see, also where it is no member. */
+  readonly projectId: NumericId | null;
+  /** Those changed at that time or later, by the forge's clock; null: all. */
+  readonly updatedAfterMs: number | null;
+  readonly cursor: string | null;
+}
+
+/** A webhook that calls us. `paused`: nothing is sent for a while; `off`: nothing until a person acts. */
+export interface ForgeHook {
+  readonly hookId: NumericId;
+  readonly state: 'sending' | 'paused' | 'off';
+  /** Of the newest delivery that failed in the last days; null: none did, or there is no log that we may read. */
+  readonly lastFailedId: NumericId | null;
+}
+
 /**
  * A forge as the gateway uses it. Nothing is retried here. Every call throws the error classes of core:
  * `forge.*` codes for what the forge answered or did not, `merge_request.gone` where the merge request is not there (or
@@ -129,6 +159,17 @@ export interface Forge {
   setResolved(ref: MergeRequestRef, threadId: string, isResolved: boolean, signal: AbortSignal): Promise<void>;
   /** Setting what is already set changes nothing. */
   setCommitStatus(ref: MergeRequestRef, sha: Sha, status: CommitStatus, signal: AbortSignal): Promise<void>;
+  /** Whether asking for the merge requests of all projects is cheap: not where the whole world has its projects. */
+  readonly canListAll: boolean;
+  /** Projects that our account is a member of and that take merge requests, by their ids; one call of the API a page. */
+  listProjects(cursor: string | null, signal: AbortSignal): Promise<ListPage<ForgeProject>>;
+  /**
+   * Open merge requests, longest unchanged first; one call of the API a page. One that changes meanwhile comes again on
+   * a later page, and none is left out. A cursor that is none throws `TerminalError` (`request.malformed`).
+   */
+  listOpenMergeRequests(query: OpenMergeRequestQuery, signal: AbortSignal): Promise<ListPage<OpenMergeRequest>>;
+  /** A project's webhooks that call us; null: our account may not look. */
+  listHooks(projectId: NumericId, signal: AbortSignal): Promise<readonly ForgeHook[] | null>;
   /** Where people find a comment. */
   noteUrl(mergeRequestUrl: string, noteId: NumericId): string;
   /** Ends all connections. */

@@ -9,23 +9,28 @@ import {
   type ForgeUser,
   type MergeRequestRef,
   type NumericId,
+  type OpenMergeRequest,
   type Role,
   type Sha,
 } from '@drydock/core';
 import { createHttpClient, trustedCaPem, type HttpClient, type HttpClientSettings } from '@drydock/http';
-import type { z } from 'zod';
 import type {
   CommitStatus,
   Forge,
+  ForgeHook,
   ForgeMergeRequest,
+  ForgeProject,
   ForgeThread,
   GitRemote,
+  ListPage,
   MergeRequestHead,
+  OpenMergeRequestQuery,
   ProxyAddresses,
   ThreadCreated,
 } from './forge.ts';
 import type { GitLabApi } from './gitlab-api.ts';
 import { badAnswer } from './gitlab-error.ts';
+import { parse } from './gitlab-parse.ts';
 import { listPages } from './gitlab-pages.ts';
 import { toGitLabPosition } from './gitlab-position.ts';
 import type { GitLabTransport } from './gitlab-requester.ts';
@@ -39,6 +44,7 @@ import {
   GitLabUser,
   GitLabVersions,
 } from './gitlab-schema.ts';
+import { listHooks, listOpenMergeRequests, listProjects } from './gitlab-sweep.ts';
 import { toForgeThread } from './gitlab-thread.ts';
 import { NoteLimiter } from './note-limiter.ts';
 
@@ -56,6 +62,8 @@ export interface GitLabForgeSettings {
   readonly timeouts?: NonNullable<HttpClientSettings['timeouts']>;
   /** New comments that our account writes in a minute; default 50, as GitLab.com stops at 60. */
   readonly notesPerMinute?: number;
+  /** Told of every request to the API, with the status of its answer; 0: there was none. */
+  readonly onAnswer?: (status: number) => void;
 }
 
 const notesPerMinute = 50;
@@ -85,6 +93,7 @@ export class GitLabForge implements Forge {
       apiUrl: `${this.#baseUrl}/api/v4/`,
       clock,
       notes: new NoteLimiter(clock, settings.notesPerMinute ?? notesPerMinute),
+      onAnswer: settings.onAnswer ?? (() => undefined),
       silentUntilMs: { notes: -Infinity, all: -Infinity },
     };
   }
@@ -235,6 +244,23 @@ export class GitLabForge implements Forge {
     await commits.editStatus(ref.projectId, sha, state, { name, description });
   }
 
+  get canListAll(): boolean {
+    // There it would list every public project of the world.
+    return new URL(this.#baseUrl).hostname !== 'gitlab.com';
+  }
+
+  async listProjects(cursor: string | null, signal: AbortSignal): Promise<ListPage<ForgeProject>> {
+    return listProjects((await this.#api(signal)).projects.requester, cursor);
+  }
+
+  async listOpenMergeRequests(query: OpenMergeRequestQuery, signal: AbortSignal): Promise<ListPage<OpenMergeRequest>> {
+    return listOpenMergeRequests((await this.#api(signal)).projects.requester, this.id, query);
+  }
+
+  async listHooks(projectId: NumericId, signal: AbortSignal): Promise<readonly ForgeHook[] | null> {
+    return listHooks((await this.#api(signal)).projects.requester, this.id, projectId);
+  }
+
   noteUrl(mergeRequestUrl: string, noteId: NumericId): string {
     return `${mergeRequestUrl}#note_${noteId}`;
   }
@@ -299,15 +325,6 @@ function checkBaseUrl(baseUrl: string): string {
   if (!isPlain)
     throw new ConfigError('the address of GitLab must be like https://gitlab.example.com, without user name or query');
   return url.href.replace(/\/+$/, '');
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, answer: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(answer, { reportInput: false });
-  if (parsed.success) return parsed.data;
-  const places = parsed.error.issues
-    .slice(0, 5)
-    .map((issue) => issue.path.map(String).join('.').slice(0, 100) || 'all');
-  throw badAnswer(`not as documented (${places.join(', ')})`);
 }
 
 function isNotFound(error: unknown): boolean {

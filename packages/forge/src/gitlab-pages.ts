@@ -27,7 +27,8 @@ export async function* listPages(
   }
 }
 
-function nextQuery(link: string | undefined): Record<string, string> | null {
+/** The query of the page that a `Link` header names as the next; null: there is none. */
+export function nextQuery(link: string | undefined): Record<string, string> | null {
   const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link ?? '')?.[1];
   if (next === undefined || !URL.canParse(next, 'http://localhost')) return null;
   return Object.fromEntries(new URL(next, 'http://localhost').searchParams);

@@ -16,6 +16,8 @@ export interface GitLabTransport {
   readonly apiUrl: string;
   readonly clock: Clock;
   readonly notes: NoteLimiter;
+  /** Told of every request, with the status of its answer; 0: there was none. */
+  readonly onAnswer: (status: number) => void;
   /** Monotonic milliseconds until which GitLab asked us to send nothing, for note writes and for all else. */
   readonly silentUntilMs: { notes: number; all: number };
 }
@@ -42,7 +44,11 @@ export function gitLabRequester(transport: GitLabTransport, signal: AbortSignal)
       const request = buildRequest(transport, endpoint, options, signal);
       const writesNote = request.method === 'POST' && noteWrite.test(endpoint);
       await waitForTurn(transport, writesNote, signal);
-      const response = await transport.http.request(request);
+      const response = await transport.http.request(request).catch((error: unknown) => {
+        transport.onAnswer(0);
+        throw error;
+      });
+      transport.onAnswer(response.status);
       if (response.status >= 200 && response.status < 300)
         return { status: response.status, headers: response.headers, body: readBody(response) };
       const error = gitLabError(response, transport.clock.nowMs());

@@ -17,6 +17,28 @@ export const GitLabUser = z.object({
 /** GET /projects/:id */
 export const GitLabProject = z.object({ id: Id });
 
+/** GET /projects */
+export const GitLabProjects = z.array(z.object({ id: Id, path_with_namespace: z.string().max(1000) }));
+
+/** GET /merge_requests and GET /projects/:id/merge_requests */
+export const GitLabMergeRequests = z.array(
+  z.object({
+    iid: z.int().min(1),
+    project_id: Id,
+    sha: ShaOrNone,
+    updated_at: z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+    references: z.object({ full: z.string().regex(/^.+!\d+$/) }),
+  }),
+);
+
+/** GET /projects/:id/hooks; older versions know nothing of `alert_status`. */
+export const GitLabHooks = z.array(
+  z.object({ id: Id, url: z.string(), alert_status: z.string().nullish(), disabled_until: z.string().nullish() }),
+);
+
+/** GET /projects/:id/hooks/:hook_id/events */
+export const GitLabHookEvents = z.array(z.object({ id: Id }));
+
 /** GET /projects/:id/members/all/:user_id */
 export const GitLabMember = z.object({ access_level: z.int(), state: z.string().nullish() });
 

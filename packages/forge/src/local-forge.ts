@@ -31,6 +31,10 @@ export function createLocalForge({ id, mergeRequest }: LocalForgeSettings): Forg
     deleteNote: refuse,
     setResolved: refuse,
     setCommitStatus: refuse,
+    canListAll: false,
+    listProjects: async () => ({ items: [], cursor: null }),
+    listOpenMergeRequests: async () => ({ items: [], cursor: null }),
+    listHooks: async () => null,
     noteUrl: () => '',
     close: async () => undefined,
   };

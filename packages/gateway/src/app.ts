@@ -7,6 +7,7 @@ import { notFoundBody, sendJson } from './http/send-error.ts';
 import { agentRoutes, type AgentPorts, type AgentSettings } from './routes/agent-routes.ts';
 import { controlRoutes, type ControlPorts, type ControlTokens } from './routes/control-routes.ts';
 import { route } from './routes/route.ts';
+import { sweepRoutes } from './routes/sweep-routes.ts';
 
 /** What the app is built from. */
 export interface GatewayPorts extends AgentPorts, ControlPorts {
@@ -51,6 +52,7 @@ export function createGatewayApp(ports: GatewayPorts, settings: GatewayAppSettin
   app.get('/metrics', metricsRoute(ports, settings.controlTokens));
   app.use(agentRoutes(ports, settings));
   app.use(controlRoutes(ports, settings));
+  app.use(sweepRoutes(ports, settings.controlTokens));
   app.use(notFound);
   // Express knows an error handler by its four parameters.
   app.use((err: unknown, _request: Request, response: Response, _next: NextFunction) => {

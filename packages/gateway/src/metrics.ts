@@ -19,6 +19,9 @@ export type RouteName =
   | 'run_report'
   | 'revoke'
   | 'publish'
+  | 'projects'
+  | 'open_merge_requests'
+  | 'hooks'
   | 'metrics'
   | 'health'
   | 'other';
@@ -32,6 +35,8 @@ export interface GatewayMetrics {
   /** `hit`, `miss` or `failed`: what asking the answer store came to. */
   answerLookedUp(lookup: AnswerLookup): void;
   published(comments: number): void;
+  /** `status` 0: there was no answer. */
+  forgeAnswered(forge: string, status: number): void;
 }
 
 /** Registers the metrics. */
@@ -79,6 +84,12 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     help: 'New comments of published reviews',
     registers,
   });
+  const forgeRequests = new Counter({
+    name: 'drydock_forge_requests_total',
+    help: 'Requests to the API of a forge, by the status of its answer; none: there was no answer',
+    labelNames: ['forge', 'code'],
+    registers,
+  });
   return {
     answered: (route, status, durationMs) => {
       requests.inc({ route, decision: decisionOf(status) });
@@ -100,6 +111,9 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     },
     published: (count) => {
       comments.inc(count);
+    },
+    forgeAnswered: (forge, status) => {
+      forgeRequests.inc({ forge, code: status === 0 ? 'none' : String(status) });
     },
   };
 }

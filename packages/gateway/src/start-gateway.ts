@@ -136,8 +136,14 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
     caPem,
     timeouts: { connectMs, headersMs: silenceMs, idleMs: silenceMs, totalMs: callMs },
   });
+  const metrics = createGatewayMetrics(registry);
   const forges = new Map(
-    settings.forges.map((forge): [string, Forge] => [forge.id, createForge({ ...forge, proxy, caPem, clock })]),
+    settings.forges.map((forge): [string, Forge] => {
+      const onAnswer = (status: number) => {
+        metrics.forgeAnswered(forge.id, status);
+      };
+      return [forge.id, createForge({ ...forge, proxy, caPem, clock, onAnswer })];
+    }),
   );
   const { local } = settings;
   if (local !== undefined) forges.set(local.id, createLocalForge(local));
@@ -147,7 +153,6 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
     fetchTimeoutMs: settings.gitFetchMs ?? 600_000,
     local: new Map(local === undefined ? [] : [[local.id, local.repository]]),
   });
-  const metrics = createGatewayMetrics(registry);
   const live = new LiveRuns();
   let isStopping = false;
   const common = { clock, log, store, metrics, live, forges, mirrors, registry, reach };

@@ -151,7 +151,8 @@ const unauthorizedBody = {
   },
 } as const;
 
-function forTokens(tokens: readonly Secret[], handler: RouteHandler): RouteHandler {
+/** A route for who has one of these tokens. */
+export function forTokens(tokens: readonly Secret[], handler: RouteHandler): RouteHandler {
   return async (request, response, signal) => {
     if (hasToken(tokens, request.headers)) await handler(request, response, signal);
     else sendJson(response, 401, unauthorizedBody);
@@ -177,13 +178,14 @@ async function requireRun({ store }: ControlPorts, runId: RunId): Promise<Stored
   return run;
 }
 
-function textOf({ params }: Request, name: string): string {
+/** A part of the path; empty: there is none. */
+export function textOf({ params }: Request, name: string): string {
   const value = params[name];
   return typeof value === 'string' ? value : '';
 }
 
 /** A part of a path that is of another form names nothing. */
-function partOf<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+export function partOf<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new TerminalError('request.not_found', 'there is nothing here');
