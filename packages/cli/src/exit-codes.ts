@@ -11,8 +11,10 @@ export const exitCodes = {
   notReviewed: 3,
   /** `review`: the budget was spent before the end. */
   overBudget: 4,
+  /** What was named is not there. */
+  notFound: 5,
   /** A setting is wrong or missing (EX_CONFIG of sysexits.h). */
   config: 78,
-  /** Ended by Ctrl-C: 128 and the number of SIGINT. */
+  /** Ended from outside: 128 and the number of the signal, this one being SIGINT's (Ctrl-C). */
   interrupted: 130,
 } as const;

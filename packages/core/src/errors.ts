@@ -13,7 +13,7 @@ export type ErrorCode =
   | `gateway.${'unreachable' | 'timeout' | 'unauthorized' | 'bad_answer'}`
   | `delivery.${'unsigned' | 'bad_signature' | 'expired' | 'malformed' | 'too_large' | 'wrong_type'}`
   | `request.${'malformed' | 'too_large' | 'not_found'}`
-  | `control.${'unauthorized' | 'forbidden' | 'no_logs'}`
+  | `control.${'unauthorized' | 'forbidden' | 'no_logs' | 'no_api' | 'unreachable' | 'timeout' | 'tls' | 'redirected' | 'bad_answer'}`
   | `tool.${'bad_input' | 'not_found' | 'refused' | 'too_large'}`
   | 'config.invalid'
   | 'aborted';

@@ -70,7 +70,7 @@ const defaultMaxBytes = 10 * 1024 * 1024;
 
 /**
  * A client with its own connections. Throws a `ConfigError` for a proxy address or certificate that cannot be read.
- * Its calls throw `forge.*` or `model.*`: `unreachable`, `timeout`, `tls`, `redirected`, `bad_answer`; and `aborted`
+ * Its calls throw `forge.*`, `model.*` or `control.*`: `unreachable`, `timeout`, `tls`, `redirected`, `bad_answer`; and `aborted`
  * (or the signal's own reason, if that is a `DrydockError`).
  */
 export function createHttpClient(settings: HttpClientSettings): HttpClient {

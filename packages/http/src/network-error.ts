@@ -1,9 +1,13 @@
 import { BlockedError, TerminalError, TransientError, type DrydockError } from '@drydock/core';
 
 /** Whose codes an error gets. */
-export type Upstream = 'forge' | 'model';
+export type Upstream = 'forge' | 'model' | 'control';
 
-const names: Readonly<Record<Upstream, string>> = { forge: 'the forge', model: 'the model server' };
+const names: Readonly<Record<Upstream, string>> = {
+  forge: 'the forge',
+  model: 'the model server',
+  control: 'the server',
+};
 
 const untrusted = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',

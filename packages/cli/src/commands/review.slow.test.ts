@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -11,7 +11,7 @@ import { exitCodes } from '../exit-codes.ts';
 const bin = new URL('../../bin/drydock.js', import.meta.url).pathname;
 const before =
   'export function sum(list) {\n  let s = 0;\n  for (let i = 0; i < list.length; i++) s += list[i];\n  return s;\n}\n';
-const range = ['--base', 'main~1', '--head', 'main'];
+const range = ['--base', 'first', '--head', 'second'];
 
 describe('drydock review', () => {
   let folder: string;
@@ -22,6 +22,8 @@ describe('drydock review', () => {
     repository = await aGitRepository();
     await repository.commit({ 'src/sum.js': before });
     await repository.commit({ 'src/sum.js': before.replace('i < list', 'i <= list') }, { message: 'Sum faster' });
+    await repository.git(['tag', 'first', 'main~1']);
+    await repository.git(['tag', 'second', 'main']);
   });
   afterAll(async () => {
     await repository[Symbol.asyncDispose]();
@@ -96,7 +98,7 @@ describe('drydock review', () => {
   });
 
   it('takes settings from the environment, and flags before them', async () => {
-    const environment = { DRYDOCK_MODEL: 'scripted', DRYDOCK_FAIL_ON: 'low', DRYDOCK_BASE: 'main~1' };
+    const environment = { DRYDOCK_MODEL: 'scripted', DRYDOCK_FAIL_ON: 'low', DRYDOCK_BASE: 'first' };
 
     const byEnvironment = await run(['--quiet'], environment);
     const byFlag = await run(['--quiet', '--fail-on', 'critical'], environment);
@@ -161,7 +163,43 @@ describe('drydock review', () => {
     expect(stderr).toMatch(/no commits since main/);
   });
 
-  it('ends by Ctrl-C with what it cost so far, and leaves nothing running', async () => {
+  it('leaves no report of an earlier review for this one', async () => {
+    const file = join(folder, 'stale.json');
+    await writeFile(file, 'STALE');
+
+    const nothing = await run(['--base', 'main', '--model', 'scripted', '--format', 'sarif', '-o', file]);
+    const empty: unknown = JSON.parse(await readFile(file, 'utf8'));
+    const failed = await run(['--base', 'no-such', '--model', 'scripted', '-o', file]);
+
+    expect([nothing.code, failed.code]).toEqual([exitCodes.ok, exitCodes.notReviewed]);
+    expect(empty).toMatchObject({ version: '2.1.0', runs: [{ results: [] }] });
+    await expect(readFile(file)).rejects.toThrow('ENOENT');
+  });
+
+  it('prints an empty report for programs where there is nothing to review', async () => {
+    const { code, stdout } = await run(['--base', 'main', '--model', 'scripted', '--format', 'json']);
+
+    expect(code).toBe(exitCodes.ok);
+    expect(ReviewReport.parse(JSON.parse(stdout))).toMatchObject({ findings: [], changedFiles: 0 });
+  });
+
+  it('gives no orders to the runner of GitHub', async () => {
+    const odd = '::error file=x::hi.bin';
+    const head = await repository.commit({ [odd]: Buffer.from([0, 1, 2]), 'a.js': 'eval(input);\n' });
+    const args = ['--base', `${head}~1`, '--head', head, '--model', 'scripted'];
+
+    const plain = await run(args);
+    const onGitHub = await run(args, { GITHUB_ACTIONS: 'true' });
+
+    expect(plain.stdout).toContain(odd);
+    expect(onGitHub.stdout).not.toMatch(/^\s*::/m);
+    expect(onGitHub.stdout).toContain(': :error file=x::hi.bin');
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends by %s with what it cost so far what it cost so far, and leaves nothing running', async () => {
     const rules = scriptedReviewer();
     await using claude = await startFakeClaude({
       apiKey: 'key',
@@ -173,10 +211,10 @@ describe('drydock review', () => {
     });
     while (!output.stderr.includes('"kind":"tool"')) await once(child.stderr, 'data');
 
-    child.kill('SIGINT');
+    child.kill(signal);
     const { code, stdout, stderr } = await ended;
 
-    expect({ code, stdout }).toEqual({ code: exitCodes.interrupted, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
     expect(stderr).toMatch(/Cancelled\. It used [\d,]+ tokens, \$0\.\d+ so far\./);
     expect((await readdir(folder)).filter((name) => name.startsWith('drydock-'))).toEqual([]);
   });

@@ -16,6 +16,7 @@ Exit codes:
   0   clean, or no finding at the threshold      3   could not review
   1   findings at or over --fail-on              4   the budget was spent before the end
   2   wrong flags or arguments                   78  a setting is wrong or missing
+                                                 130 ended by Ctrl-C
 
 Settings: a flag goes over its variable (DRYDOCK_BASE, DRYDOCK_FAIL_ON …), that over .drydock.yaml of the base, that
 over the policy. docs/guide/review-command.md tells of all.
@@ -79,6 +80,8 @@ function contradiction(url: string | undefined, flags: ReviewFlags): string | nu
     const name = onlyForUrl === 'dryRun' ? 'dry-run' : onlyForUrl;
     return name === undefined ? null : `--${name} is about a merge request: give its address`;
   }
+  if (!/^https?:\/\//.test(url))
+    return `${JSON.stringify(url)} is no address of a merge request (a range: --base, --head)`;
   const local = (['base', 'head', 'root', 'staged', 'worktree'] as const).find((name) => flags[name] !== undefined);
   return local === undefined ? null : `--${local} is about this repository, not about a merge request`;
 }
