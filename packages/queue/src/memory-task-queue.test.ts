@@ -1,11 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import { MovableTime, aTaskRequest, atOnce, leaseNext, mustRun, noonMs } from './contract/queue-under-test.ts';
+import {
+  MovableTime,
+  aTaskRequest,
+  atOnce,
+  leaseNext,
+  mustRun,
+  noonEpoch,
+  noonMs,
+} from './contract/queue-under-test.ts';
 import { MemoryTaskQueue } from './memory-task-queue.ts';
 import { describeTaskQueue } from './task-queue.contract.ts';
 
 describeTaskQueue('MemoryTaskQueue', async (settings = {}) => {
   const time = new MovableTime();
-  const queue = new MemoryTaskQueue({ clock: time.clock(), settings, random: () => 0.5 });
+  const queue = new MemoryTaskQueue({ clock: time.clock(), settings, random: () => 0.5, epoch: noonEpoch });
   return { queue, nowMs: time.nowMs, advance: time.advance };
 });
 

@@ -1,17 +1,26 @@
 import {
   StaleError,
   TransientError,
-  priorityOf,
+  projectKeyOf,
   taskIdOf,
   type Clock,
+  type Pause,
+  type PauseScope,
+  type ProjectKey,
+  type ProjectShare,
   type Sha,
+  type TaskEvent,
   type TaskId,
   type TaskOutcome,
   type TaskRequest,
 } from '@drydock/core';
+import { MemoryPlaces } from './memory-places.ts';
 import { planRetry } from './plan-retry.ts';
+import { isPausedIn, scopeKey } from './pause-scope.ts';
 import type { QueueSettings } from './queue-settings.ts';
 import { defaultQueueSettings } from './queue-settings.ts';
+import { historyText, requestText, shortHead, withEvent } from './task-history.ts';
+import { byPlace, cursorOf, isAfter, longestPage, matcherOf, placeOf } from './task-page.ts';
 import { isForgotten, isRunning, leasedTaskOf, runningPayload, viewOf, type TaskRecord } from './task-record.ts';
 import type {
   Enqueued,
@@ -21,21 +30,32 @@ import type {
   HeldLease,
   Interrupt,
   LeasedTask,
+  LeaseRequest,
+  ProjectPage,
+  ProjectView,
+  QueueEpoch,
   QueueStats,
   TaskFailure,
   TaskFilter,
+  TaskPage,
   TaskQueue,
   TaskView,
 } from './task-queue.ts';
 import {
   adopt,
+  adoptedTooOften,
   beginLaunch,
+  cancel,
+  cancelledOutcome,
   countedFailure,
+  mostAdoptions,
   putBack,
+  retry,
   settle,
   takeEvent,
   takeLease,
   withInterrupt,
+  type CountedFailure,
 } from './task-transitions.ts';
 import { WakeListeners } from './wake-listeners.ts';
 
@@ -47,6 +67,8 @@ export interface MemoryTaskQueueOptions {
   readonly settings?: Partial<QueueSettings>;
   /** Spreads retries; numbers from 0 to below 1. */
   readonly random?: () => number;
+  /** What numbers begin with. Default 0: nothing that its numbers guard outlives the process either. */
+  readonly epoch?: number;
 }
 
 /**
@@ -58,21 +80,26 @@ export class MemoryTaskQueue implements TaskQueue {
   readonly #random: () => number;
   readonly #nowMs: () => number;
   readonly #records = new Map<TaskId, TaskRecord>();
-  /** Those that wait or run: what a lease has to look at. */
-  readonly #live = new Set<TaskId>();
+  readonly #places: MemoryPlaces;
   /** Those that ended, longest ago first. */
   readonly #ended = new Set<TaskId>();
-  /** When the lease of a running task runs out. */
-  readonly #leases = new Map<TaskId, number>();
+  readonly #pauses = new Map<string, Pause>();
+  readonly #epoch: number;
+  #isSweepDue = true;
   /** Until when a delivery is known, oldest first. */
   readonly #deliveries = new Map<string, number>();
   readonly #wake = new WakeListeners();
   #today = { day: 0, ended: 0 };
   #isClosed = false;
 
-  constructor({ clock, settings, random = Math.random }: MemoryTaskQueueOptions) {
+  constructor({ clock, settings, random = Math.random, epoch = 0 }: MemoryTaskQueueOptions) {
     this.#settings = { ...defaultQueueSettings, ...settings };
     this.#random = random;
+    this.#epoch = epoch;
+    this.#places = new MemoryPlaces(
+      (taskId) => this.#record(taskId),
+      (project) => this.#pauses.has(`project:${project}`),
+    );
     // Leases must not run out because somebody sets the wall clock.
     const epochMs = clock.nowMs() - clock.monotonicMs();
     this.#nowMs = () => Math.floor(epochMs + clock.monotonicMs());
@@ -84,33 +111,69 @@ export class MemoryTaskQueue implements TaskQueue {
     this.#forgetDeliveries(nowMs);
     if (options.deliveryKeys.some((key) => this.#deliveries.has(key))) return { kind: 'duplicate', taskId };
     const { record, kind } = takeEvent(this.#find(taskId, nowMs), request, options, nowMs);
-    this.#put(record);
+    this.#put(record, nowMs, kind, { who: options.by ?? 'server', detail: requestText(request) });
     for (const key of options.deliveryKeys) this.#deliveries.set(key, nowMs + this.#settings.deliveryTtlMs);
     this.#hint();
     return { kind, taskId };
   }
 
-  async lease(request: { owner: string; ttlMs: number; maxRunning: number }): Promise<LeasedTask | null> {
+  async lease({ owner, ttlMs, limits }: LeaseRequest): Promise<LeasedTask | null> {
     const nowMs = this.#now();
-    const { owner, ttlMs, maxRunning } = request;
-    const expired = [...this.#leases].filter(([, expiresAtMs]) => expiresAtMs <= nowMs);
-    if (this.#leases.size - expired.length >= maxRunning) return null;
-    const [abandoned] = expired.sort(byNumberThenId);
-    const found = this.#record(abandoned?.[0] ?? this.#nextReady(nowMs));
+    if (this.#places.held(nowMs) >= limits.total) return null;
+    const holder = { owner, epoch: this.#epoch };
+    const abandoned = this.#adoptable(nowMs);
+    if (abandoned !== null) {
+      const { state } = abandoned;
+      if (state !== 'leased' && state !== 'running' && state !== 'publishing') throw new Error('nobody held it');
+      const record = adopt(abandoned, holder, nowMs);
+      this.#put(record, nowMs, 'adopted', { detail: state });
+      this.#places.hold(record, nowMs + ttlMs);
+      return leasedTaskOf(record, state);
+    }
+    this.#places.promote(nowMs);
+    if (this.#pauses.has('all')) return null;
+    const mayRun = (forge: string) => !this.#pauses.has(`forge:${forge}`);
+    const found = this.#record(this.#places.take(limits, mayRun, nowMs));
     if (found === null) return null;
-    const adoptedIn =
-      found.state === 'leased' || found.state === 'running' || found.state === 'publishing' ? found.state : null;
-    const record = adoptedIn === null ? takeLease(found, owner, nowMs) : adopt(found, owner, nowMs);
-    this.#put(record);
-    this.#leases.set(record.taskId, nowMs + ttlMs);
-    return leasedTaskOf(record, adoptedIn);
+    const record = takeLease(found, holder, nowMs);
+    this.#put(record, nowMs, 'leased');
+    this.#places.hold(record, nowMs + ttlMs);
+    return leasedTaskOf(record, null);
+  }
+
+  async setShares(shares: ReadonlyMap<ProjectKey, ProjectShare>): Promise<void> {
+    this.#now();
+    this.#places.setShares(shares);
+    this.#hint();
+  }
+
+  async pause(scope: PauseScope, by: string, why: string): Promise<'paused' | 'already'> {
+    const atMs = this.#now();
+    const key = scopeKey(scope);
+    if (this.#pauses.has(key)) return 'already';
+    this.#pauses.set(key, { scope, by: historyText(by), why: historyText(why), atMs });
+    if (scope.kind === 'project') this.#places.leaveTurns(projectKeyOf(scope));
+    return 'paused';
+  }
+
+  async resume(scope: PauseScope): Promise<'resumed' | 'absent'> {
+    this.#now();
+    if (!this.#pauses.delete(scopeKey(scope))) return 'absent';
+    if (scope.kind === 'project') this.#places.refresh(projectKeyOf(scope));
+    this.#hint();
+    return 'resumed';
+  }
+
+  async pauses(): Promise<readonly Pause[]> {
+    this.#now();
+    return [...this.#pauses.values()].sort((left, right) => left.atMs - right.atMs);
   }
 
   async extend(held: HeldLease, ttlMs: number): Promise<Extended> {
     const nowMs = this.#now();
     const record = this.#held(held);
     if (record === null) return { kind: 'lost' };
-    this.#leases.set(record.taskId, nowMs + ttlMs);
+    this.#places.hold(record, nowMs + ttlMs);
     return { kind: 'held', interrupt: record.interrupt };
   }
 
@@ -118,12 +181,12 @@ export class MemoryTaskQueue implements TaskQueue {
     const nowMs = this.#now();
     const record = this.#held(held);
     if (record === null) return { kind: 'lost' };
-    const begun = beginLaunch(record, headSha, nowMs);
+    const begun = beginLaunch(record, { headSha, epoch: this.#epoch }, nowMs);
     if (begun.kind === 'head-moved') {
       throw new StaleError('merge_request.head_moved', 'this lease has begun a launch on another head');
     }
     if (begun.kind === 'repeated') return { kind: 'begun', launch: record.launch };
-    this.#put(begun.record);
+    this.#put(begun.record, nowMs, 'launched', { detail: shortHead(headSha) });
     return { kind: 'begun', launch: begun.record.launch };
   }
 
@@ -131,7 +194,9 @@ export class MemoryTaskQueue implements TaskQueue {
     const nowMs = this.#now();
     const record = this.#held(held);
     if (record === null) return { kind: 'lost' };
-    if (record.state !== 'publishing') this.#put({ ...record, state: 'publishing', updatedAtMs: nowMs });
+    if (record.state === 'publishing') return { kind: 'publishing' };
+    const publishing: TaskRecord = { ...record, state: 'publishing', updatedAtMs: nowMs };
+    this.#put(publishing, nowMs, 'publishing');
     return { kind: 'publishing' };
   }
 
@@ -142,7 +207,7 @@ export class MemoryTaskQueue implements TaskQueue {
     const nowMs = this.#now();
     const record = this.#held(held);
     if (record === null) return { kind: 'lost' };
-    this.#end(settle(record, { outcome, fault: null }, nowMs), nowMs);
+    this.#settle(record, { outcome, fault: null }, nowMs);
     return { kind: 'completed', requeued: record.waiting !== null };
   }
 
@@ -152,11 +217,17 @@ export class MemoryTaskQueue implements TaskQueue {
     if (record === null) return { kind: 'lost' };
     const plan = planRetry(this.#settings, runningPayload(record), failure, this.#random);
     const fault = countedFailure(plan, failure);
+    if (record.interrupt === 'cancelled') {
+      this.#settle(record, { outcome: cancelledOutcome, fault }, nowMs);
+      return { kind: 'cancelled' };
+    }
     if (plan.kind === 'dead') {
-      this.#end(settle(record, { outcome: { kind: 'dead', why: failure.code }, fault }, nowMs), nowMs);
+      this.#settle(record, { outcome: { kind: 'dead', why: failure.code }, fault }, nowMs);
       return { kind: 'dead' };
     }
-    const after = this.#release(putBack(record, { delayMs: plan.delayMs, why: null, fault }, nowMs));
+    const after = putBack(record, { delayMs: plan.delayMs, why: null, fault }, nowMs);
+    this.#put(after, nowMs, 'retrying', { who: whoHolds(record), detail: failure.code });
+    this.#hint();
     const { readyAtMs } = after.waiting;
     return { kind: 'retrying', delayMs: Math.max(0, readyAtMs - nowMs), failures: after.waiting.failures };
   }
@@ -164,20 +235,50 @@ export class MemoryTaskQueue implements TaskQueue {
   async release(
     held: HeldLease,
     { delayMs, why }: { delayMs: number; why: string },
-  ): Promise<{ kind: 'released' } | { kind: 'lost' }> {
+  ): Promise<{ kind: 'released' | 'cancelled' | 'lost' }> {
     const nowMs = this.#now();
     const record = this.#held(held);
     if (record === null) return { kind: 'lost' };
-    this.#release(putBack(record, { delayMs, why, fault: null }, nowMs));
+    if (record.interrupt === 'cancelled') {
+      this.#settle(record, { outcome: cancelledOutcome, fault: null }, nowMs);
+      return { kind: 'cancelled' };
+    }
+    const after = putBack(record, { delayMs, why, fault: null }, nowMs);
+    this.#put(after, nowMs, 'released', { who: whoHolds(record), detail: why });
+    this.#hint();
     return { kind: 'released' };
   }
 
   async interrupt(taskId: TaskId, interrupt: Interrupt): Promise<{ kind: 'interrupted' | 'absent' }> {
-    const record = this.#find(taskId, this.#now());
+    const nowMs = this.#now();
+    const record = this.#find(taskId, nowMs);
     if (record === null || !isRunning(record)) return { kind: 'absent' };
-    this.#put(withInterrupt(record, interrupt));
+    this.#put(withInterrupt(record, interrupt), nowMs, 'interrupted', { who: 'server', detail: interrupt });
     this.#hint();
     return { kind: 'interrupted' };
+  }
+
+  async cancel(taskId: TaskId, by: string): Promise<'cancelled' | 'cancelling' | 'absent'> {
+    const nowMs = this.#now();
+    const record = this.#find(taskId, nowMs);
+    if (record === null || (record.state !== 'waiting' && !isRunning(record))) return 'absent';
+    const who = historyText(by);
+    const what = isRunning(record) ? 'cancelling' : 'cancelled';
+    const after = cancel(record, { kind: 'cancelled', why: `cancelled by ${who}` }, nowMs);
+    this.#put(after, nowMs, what, { who });
+    if (what === 'cancelled') this.#count(nowMs);
+    this.#hint();
+    return what;
+  }
+
+  async retry(taskId: TaskId, by: string): Promise<'queued' | 'running' | 'waiting' | 'absent'> {
+    const nowMs = this.#now();
+    const record = this.#find(taskId, nowMs);
+    if (record === null) return 'absent';
+    if (isRunning(record)) return 'running';
+    this.#put(retry(record, nowMs), nowMs, 'retried', { who: by });
+    this.#hint();
+    return record.state === 'waiting' ? 'waiting' : 'queued';
   }
 
   async get(taskId: TaskId): Promise<TaskView | null> {
@@ -185,29 +286,68 @@ export class MemoryTaskQueue implements TaskQueue {
     return record === null ? null : viewOf(record);
   }
 
-  async list({ states, limit }: TaskFilter): Promise<readonly TaskView[]> {
+  async list(filter: TaskFilter): Promise<TaskPage> {
     const nowMs = this.#now();
-    return [...this.#records.values()]
+    const { states, cursor } = filter;
+    const { matchesId, matchesPath } = matcherOf(filter);
+    const from = placeOf(cursor);
+    const limit = Math.min(filter.limit, longestPage);
+    const found = [...this.#records.values()]
       .filter((record) => !isForgotten(record, this.#settings.retentionMs, nowMs))
       .filter(({ state }) => states === undefined || states.includes(state))
-      .sort((left, right) => right.updatedAtMs - left.updatedAtMs || (left.taskId < right.taskId ? 1 : -1))
-      .slice(0, limit)
-      .map(viewOf);
+      .filter(({ taskId, projectPath }) => matchesId(taskId) && matchesPath(projectPath))
+      .filter((record) => isAfter(record, from))
+      .sort(byPlace);
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
+    return { tasks: page.map(viewOf), cursor: last === undefined || found.length <= limit ? null : cursorOf(last) };
+  }
+
+  async projects({ limit, cursor = '' }: { limit: number; cursor?: string }): Promise<ProjectPage> {
+    const nowMs = this.#now();
+    const byProject = Map.groupBy(this.#records.values(), ({ subject }) => projectKeyOf(subject));
+    const paused = [...this.#pauses.values()].flatMap(({ scope }) =>
+      scope.kind === 'project' ? [projectKeyOf(scope)] : [],
+    );
+    const views = [...new Set([...byProject.keys(), ...this.#places.sharers(), ...paused])]
+      .sort()
+      .filter((project) => project > cursor)
+      .map((project) => this.#projectView(project, byProject.get(project) ?? [], nowMs))
+      .filter(({ key, view }) => view.waiting + view.running > 0 || this.#isOfInterest(key));
+    const page = views.slice(0, Math.min(limit, longestPage));
+    const last = page.at(-1);
+    return {
+      projects: page.map(({ view }) => view),
+      cursor: last === undefined || views.length <= page.length ? null : last.key,
+    };
+  }
+
+  async events(taskId: TaskId): Promise<readonly TaskEvent[]> {
+    return this.#find(taskId, this.#now())?.events ?? [];
   }
 
   async stats(): Promise<QueueStats> {
     const nowMs = this.#now();
-    const expired = [...this.#leases.values()].filter((expiresAtMs) => expiresAtMs <= nowMs);
-    const waiting = this.#waiting();
+    const expired = this.#places.expired(nowMs);
     const dead = [...this.#ended].flatMap((taskId) => this.#find(taskId, nowMs) ?? []);
-    const readyAtMs = waiting.map((record) => record.waiting.readyAtMs).filter((readyAt) => readyAt <= nowMs);
+    const oldestMs = Math.min(this.#places.oldestReadyMs(nowMs), expired[0]?.untilMs ?? nowMs);
     return {
-      waiting: waiting.length + expired.length,
-      running: this.#leases.size - expired.length,
+      waiting: [...this.#records.values()].filter(({ state }) => state === 'waiting').length + expired.length,
+      running: this.#places.held(nowMs),
       dead: dead.filter(({ state }) => state === 'dead').length,
       processedToday: this.#today.day === Math.floor(nowMs / dayMs) ? this.#today.ended : 0,
-      oldestReadyMs: nowMs - [...readyAtMs, ...expired].reduce((oldest, atMs) => Math.min(oldest, atMs), nowMs),
+      oldestReadyMs: nowMs - oldestMs,
     };
+  }
+
+  async epoch(): Promise<QueueEpoch> {
+    this.#now();
+    return { epoch: this.#epoch, isSweepDue: this.#isSweepDue };
+  }
+
+  async sweepDone(epoch: number): Promise<void> {
+    this.#now();
+    if (epoch === this.#epoch) this.#isSweepDue = false;
   }
 
   async ping(): Promise<void> {
@@ -233,8 +373,8 @@ export class MemoryTaskQueue implements TaskQueue {
     });
   }
 
-  #record(taskId: TaskId | undefined): TaskRecord | null {
-    return taskId === undefined ? null : (this.#records.get(taskId) ?? null);
+  #record(taskId: TaskId | null): TaskRecord | null {
+    return taskId === null ? null : (this.#records.get(taskId) ?? null);
   }
 
   #find(taskId: TaskId, nowMs: number): TaskRecord | null {
@@ -247,30 +387,70 @@ export class MemoryTaskQueue implements TaskQueue {
     return record !== null && isRunning(record) && record.lease === lease ? record : null;
   }
 
-  #put(record: TaskRecord): void {
+  #put(
+    record: TaskRecord,
+    nowMs: number,
+    what: TaskEvent['what'],
+    { who = whoHolds(record), detail = '' }: { readonly who?: string; readonly detail?: string } = {},
+  ): void {
     const { taskId } = record;
-    this.#records.set(taskId, record);
-    const isLive = record.state === 'waiting' || isRunning(record);
-    (isLive ? this.#ended : this.#live).delete(taskId);
-    (isLive ? this.#live : this.#ended).add(taskId);
+    const event = { atMs: nowMs, who: historyText(who), what, detail: historyText(detail) };
+    this.#records.set(taskId, withEvent(record, event));
+    this.#places.put(record, nowMs);
+    this.#ended.delete(taskId);
+    if (record.state !== 'waiting' && !isRunning(record)) this.#ended.add(taskId);
   }
 
-  #release<R extends TaskRecord>(record: R): R {
-    this.#leases.delete(record.taskId);
-    this.#put(record);
+  /** The next task whose holder vanished; those that lost too many end here. */
+  #adoptable(nowMs: number): TaskRecord | null {
+    for (const { taskId } of this.#places.expired(nowMs)) {
+      const record = this.#record(taskId);
+      if (record === null || record.adoptions < mostAdoptions) return record;
+      const { failures, infraFailures } = runningPayload(record);
+      const fault = { failures, infraFailures: infraFailures + 1, failure: adoptedTooOften };
+      this.#settle(record, { outcome: { kind: 'dead', why: adoptedTooOften.code }, fault }, nowMs);
+    }
+    return null;
+  }
+
+  #settle(
+    record: TaskRecord,
+    { outcome, fault }: { readonly outcome: TaskOutcome; readonly fault: CountedFailure | null },
+    nowMs: number,
+  ): void {
+    const detail = outcome.kind === 'done' ? '' : outcome.why;
+    this.#put(settle(record, { outcome, fault }, nowMs), nowMs, outcome.kind, { who: whoHolds(record), detail });
     this.#hint();
-    return record;
-  }
-
-  #end(record: TaskRecord, nowMs: number): void {
-    this.#release(record);
-    const day = Math.floor(nowMs / dayMs);
-    this.#today = { day, ended: (this.#today.day === day ? this.#today.ended : 0) + 1 };
+    this.#count(nowMs);
     for (const taskId of this.#ended) {
       if (this.#find(taskId, nowMs) !== null) break;
       this.#ended.delete(taskId);
       this.#records.delete(taskId);
     }
+  }
+
+  #count(nowMs: number): void {
+    const day = Math.floor(nowMs / dayMs);
+    this.#today = { day, ended: (this.#today.day === day ? this.#today.ended : 0) + 1 };
+  }
+
+  #isOfInterest(project: ProjectKey): boolean {
+    return this.#pauses.has(`project:${project}`) || this.#places.sharers().includes(project);
+  }
+
+  #projectView(key: ProjectKey, records: readonly TaskRecord[], nowMs: number) {
+    const [forge = '', projectId = ''] = key.split(':');
+    const newest = records.toSorted((left, right) => left.updatedAtMs - right.updatedAtMs).at(-1);
+    const view: ProjectView = {
+      forge,
+      projectId,
+      projectPath: newest?.projectPath ?? '',
+      waiting: records.filter(({ state }) => state === 'waiting').length,
+      running: this.#places.held(nowMs, (project) => project === key),
+      isPaused: isPausedIn(this.#pauses, key),
+      ...this.#places.share(key),
+    };
+    return { key, view };
   }
 
   #forgetDeliveries(nowMs: number): void {
@@ -279,26 +459,8 @@ export class MemoryTaskQueue implements TaskQueue {
       this.#deliveries.delete(key);
     }
   }
-
-  #waiting() {
-    return [...this.#live].flatMap((taskId) => {
-      const record = this.#record(taskId);
-      return record?.state === 'waiting' && record.waiting !== null ? [{ taskId, waiting: record.waiting }] : [];
-    });
-  }
-
-  #nextReady(nowMs: number): TaskId | undefined {
-    const [next] = this.#waiting()
-      .filter(({ waiting }) => waiting.readyAtMs <= nowMs)
-      .sort(
-        (left, right) =>
-          priorityOf(right.waiting.trigger) - priorityOf(left.waiting.trigger) ||
-          byNumberThenId([left.taskId, left.waiting.readyAtMs], [right.taskId, right.waiting.readyAtMs]),
-      );
-    return next?.taskId;
-  }
 }
 
-function byNumberThenId(left: readonly [TaskId, number], right: readonly [TaskId, number]): number {
-  return left[1] - right[1] || (left[0] < right[0] ? -1 : 1);
+function whoHolds({ owner }: TaskRecord): string {
+  return owner ?? '';
 }

@@ -17,7 +17,7 @@ export interface QueueSettings {
 /** What holds unless a process is told otherwise. */
 export const defaultQueueSettings: QueueSettings = {
   retry: { maxAttempts: 3, baseMs: 30_000, capMs: 600_000 },
-  infraRetry: { maxAttempts: 10, baseMs: 5_000, capMs: 300_000 },
+  infraRetry: { maxAttempts: 40, baseMs: 5_000, capMs: 4_500_000 },
   retentionMs: 30 * 24 * hourMs,
   deliveryTtlMs: 72 * hourMs,
 };

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { RedisConnection } from './redis-connection.ts';
 import { translateRedisError } from './redis-error.ts';
 
-const prelude = readScript('prelude.lua');
+const prelude = ['prelude.lua', 'turns.lua', 'ending.lua'].map(readScript).join('\n');
 
 /** A script as a typed function. Throws `TransientError` and `BlockedError` as `translateRedisError` says. */
 export type RedisLua<Input, Reply> = (redis: RedisConnection, input: Input) => Promise<Reply>;

@@ -1,10 +1,20 @@
 /** The scripts as functions. What each does stands at the head of its file; all share the prelude's keys. */
-import { priorityOf, taskIdOf, type Sha, type TaskId, type TaskOutcome, type TaskRequest } from '@drydock/core';
+import {
+  priorityOf,
+  taskIdOf,
+  type ProjectKey,
+  type ProjectShare,
+  type Sha,
+  type TaskId,
+  type TaskOutcome,
+  type TaskRequest,
+} from '@drydock/core';
 import { z } from 'zod';
 import type { RedisKeys } from './redis-keys.ts';
 import { redisLua } from './redis-lua.ts';
-import type { EnqueueOptions, HeldLease, Interrupt } from './task-queue.ts';
-import { isUrgent, type CountedFailure } from './task-transitions.ts';
+import { historyText, requestText, shortHead } from './task-history.ts';
+import type { EnqueueOptions, HeldLease, Interrupt, LeaseRequest } from './task-queue.ts';
+import { adoptedTooOften, cancelledOutcome, isUrgent, mostAdoptions, type CountedFailure } from './task-transitions.ts';
 
 /** What every script needs. */
 export interface ScriptContext {
@@ -14,10 +24,12 @@ export interface ScriptContext {
   readonly retentionMs: number;
 }
 
+type AboutTask<Input> = ScriptContext & { readonly taskId: TaskId } & Input;
 type WithLease<Input> = ScriptContext & { readonly held: HeldLease } & Input;
 
-const commonArgs = ({ keys, nowMs, retentionMs }: ScriptContext) => [nowMs, keys.wakeChannel, retentionMs] as const;
-const taskKeys = ({ keys }: ScriptContext, taskId: TaskId) => [...keys.common, keys.task(taskId)];
+const commonArgs = ({ keys, nowMs, retentionMs }: ScriptContext) => [nowMs, keys.root, retentionMs] as const;
+const commonKeys = ({ keys }: ScriptContext) => [keys.clock];
+const taskKeys = ({ keys }: ScriptContext, taskId: TaskId) => [keys.clock, keys.task(taskId)];
 const heldKeys = (input: WithLease<unknown>) => taskKeys(input, input.held.taskId);
 const heldArgs = (input: WithLease<unknown>) => [...commonArgs(input), input.held.taskId, input.held.lease] as const;
 
@@ -25,8 +37,12 @@ const faultArgs = (fault: CountedFailure | null) =>
   fault === null
     ? ['', '', '', '', '']
     : ['1', fault.failures, fault.infraFailures, fault.failure.code, fault.failure.message];
+const whyCancelled = 'why' in cancelledOutcome ? cancelledOutcome.why : '';
 
 const lost = z.tuple([z.literal('lost')]).transform(() => ({ kind: 'lost' as const }));
+const cancelled = z.tuple([z.literal('cancelled')]).transform(() => ({ kind: 'cancelled' as const }));
+/** The epoch is to be renewed before this can be asked again. */
+const outOfEpoch = z.tuple([z.literal('epoch')]).transform(() => ({ kind: 'epoch' as const }));
 
 export const enqueue = redisLua({
   file: 'enqueue.lua',
@@ -55,6 +71,8 @@ export const enqueue = redisLua({
       options.maxDebounceMs,
       isUrgent(request) ? '1' : '',
       deliveryTtlMs,
+      historyText(options.by ?? 'server'),
+      historyText(requestText(request)),
     ];
   },
   reply: z.enum(['queued', 'coalesced', 'duplicate', 'superseding', 'marked-dirty']),
@@ -65,22 +83,38 @@ const promotionBatch = 100;
 
 export const lease = redisLua({
   file: 'lease.lua',
-  keys: (input: ScriptContext & { readonly owner: string; readonly ttlMs: number; readonly maxRunning: number }) =>
-    input.keys.common,
+  keys: (input: ScriptContext & LeaseRequest) => commonKeys(input),
   args: (input) => [
     ...commonArgs(input),
-    input.keys.taskPrefix,
-    input.owner,
+    historyText(input.owner),
     input.ttlMs,
-    input.maxRunning,
+    input.limits.total,
+    input.limits.perForge ?? '',
+    input.limits.perProject ?? '',
     promotionBatch,
+    mostAdoptions,
+    adoptedTooOften.code,
+    adoptedTooOften.message,
   ],
-  reply: z
-    .tuple([z.array(z.string()), z.string(), z.enum(['', 'leased', 'running', 'publishing']), z.array(z.string())])
-    .transform(([parked, taskId, adoptedIn, hash]) => ({
-      parked,
-      leased: taskId === '' ? null : { taskId, adoptedIn: adoptedIn === '' ? null : adoptedIn, hash: fromPairs(hash) },
-    })),
+  reply: z.union([
+    outOfEpoch,
+    z
+      .tuple([
+        z.literal('ok'),
+        z.array(z.string()),
+        z.array(z.string()),
+        z.string(),
+        z.enum(['', 'leased', 'running', 'publishing']),
+        z.array(z.string()),
+      ])
+      .transform(([kind, parked, ended, taskId, adoptedIn, hash]) => ({
+        kind,
+        parked,
+        ended,
+        leased:
+          taskId === '' ? null : { taskId, adoptedIn: adoptedIn === '' ? null : adoptedIn, hash: fromPairs(hash) },
+      })),
+  ]),
 });
 
 export const extend = redisLua({
@@ -98,8 +132,9 @@ export const extend = redisLua({
 export const beginLaunch = redisLua({
   file: 'begin-launch.lua',
   keys: heldKeys,
-  args: (input: WithLease<{ readonly headSha: Sha }>) => [...heldArgs(input), input.headSha],
+  args: (input: WithLease<{ readonly headSha: Sha }>) => [...heldArgs(input), input.headSha, shortHead(input.headSha)],
   reply: z.union([
+    outOfEpoch,
     lost,
     z.tuple([z.literal('head-moved')]).transform(([kind]) => ({ kind })),
     z.tuple([z.literal('begun'), z.coerce.number()]).transform(([kind, launch]) => ({ kind, launch })),
@@ -120,10 +155,11 @@ export const settle = redisLua({
     ...heldArgs(input),
     input.outcome.kind,
     input.outcome.kind === 'done' ? '' : input.outcome.why,
-    input.keys.dayPrefix,
+    input.outcome.kind === 'done' ? '' : historyText(input.outcome.why),
+    input.fault === null ? '' : whyCancelled,
     ...faultArgs(input.fault),
   ],
-  reply: z.enum(['lost', 'ended', 'requeued']),
+  reply: z.enum(['lost', 'ended', 'requeued', 'cancelled']),
 });
 
 export const putBack = redisLua({
@@ -135,9 +171,17 @@ export const putBack = redisLua({
       readonly why: string | null;
       readonly fault: CountedFailure | null;
     }>,
-  ) => [...heldArgs(input), input.delayMs, input.why ?? '', ...faultArgs(input.fault)],
+  ) => [
+    ...heldArgs(input),
+    input.delayMs,
+    input.why ?? '',
+    historyText(input.fault?.failure.code ?? input.why ?? ''),
+    whyCancelled,
+    ...faultArgs(input.fault),
+  ],
   reply: z.union([
     lost,
+    cancelled,
     z
       .tuple([z.literal('back'), z.coerce.number(), z.coerce.number()])
       .transform(([kind, delayMs, failures]) => ({ kind, delayMs, failures })),
@@ -152,10 +196,94 @@ export const interrupt = redisLua({
   reply: z.enum(['interrupted', 'absent']),
 });
 
+export const cancel = redisLua({
+  file: 'cancel.lua',
+  keys: (input: AboutTask<{ readonly by: string }>) => taskKeys(input, input.taskId),
+  args: (input) => {
+    const by = historyText(input.by);
+    return [...commonArgs(input), input.taskId, `cancelled by ${by}`, by];
+  },
+  reply: z.enum(['cancelled', 'cancelling', 'absent']),
+});
+
+export const retry = redisLua({
+  file: 'retry.lua',
+  keys: (input: AboutTask<{ readonly by: string }>) => taskKeys(input, input.taskId),
+  args: (input) => [...commonArgs(input), input.taskId, historyText(input.by), 'manual', priorityOf('manual')],
+  reply: z.enum(['queued', 'waiting', 'running', 'absent']),
+});
+
+export const pause = redisLua({
+  file: 'pause.lua',
+  keys: (
+    input: ScriptContext & {
+      readonly scope: string;
+      readonly project: ProjectKey | null;
+      /** Null: the pause ends. */
+      readonly begins: { readonly by: string; readonly why: string } | null;
+    },
+  ) => commonKeys(input),
+  args: (input) => [
+    ...commonArgs(input),
+    input.scope,
+    input.project ?? '',
+    ...(input.begins === null ? [''] : ['1', historyText(input.begins.by), historyText(input.begins.why)]),
+  ],
+  reply: z.number().transform((changed) => changed === 1),
+});
+
+export const setShares = redisLua({
+  file: 'shares.lua',
+  keys: (input: ScriptContext & { readonly shares: ReadonlyMap<ProjectKey, ProjectShare> }) => commonKeys(input),
+  args: (input) => [
+    ...commonArgs(input),
+    ...[...input.shares].flatMap(([project, { weight, maxRunning }]) => [
+      project,
+      `${String(weight)} ${maxRunning === null ? '-' : String(maxRunning)}`,
+    ]),
+  ],
+  reply: z.literal('OK'),
+});
+
+export const epoch = redisLua({
+  file: 'epoch.lua',
+  keys: (input: ScriptContext & { readonly runId: string; readonly swept: number | null }) => commonKeys(input),
+  args: (input) => [...commonArgs(input), input.runId, input.swept ?? ''],
+  reply: z
+    .tuple([z.coerce.number(), z.enum(['', '1'])])
+    .transform(([number, due]) => ({ epoch: number, isSweepDue: due === '1' })),
+});
+
+/** A share as `shares` keeps it. */
+const Share = z
+  .string()
+  .transform((text) => (/^(\d+) (\d+|-)$/.exec(text) ?? ['', '1', '-']).slice(1))
+  .transform(([weight, most]) => ({ weight: Number(weight), maxRunning: most === '-' ? null : Number(most) }));
+
+export const projects = redisLua({
+  file: 'projects.lua',
+  keys: (input: ScriptContext & { readonly after: string; readonly limit: number }) => commonKeys(input),
+  args: (input) => [...commonArgs(input), input.after, input.limit],
+  reply: z.tuple([
+    z.array(
+      z
+        .tuple([z.string(), z.string(), z.coerce.number(), z.coerce.number(), Share, z.enum(['', '1'])])
+        .transform(([project, projectPath, waiting, running, share, paused]) => {
+          const [forge = '', projectId = ''] = project.split(':');
+          return { forge, projectId, projectPath, waiting, running, isPaused: paused === '1', ...share };
+        }),
+    ),
+    z.string().transform((last) => (last === '' ? null : last)),
+  ]),
+});
+
+/** Of how many projects `stats` looks for the oldest task. */
+const statsProjects = 1_000;
+
 export const stats = redisLua({
   file: 'stats.lua',
-  keys: (input: ScriptContext) => input.keys.common,
-  args: (input) => [...commonArgs(input), input.keys.dayPrefix],
+  keys: (input: ScriptContext) => commonKeys(input),
+  args: (input) => [...commonArgs(input), statsProjects],
   reply: z
     .tuple([z.coerce.number(), z.coerce.number(), z.coerce.number(), z.coerce.number(), z.coerce.number()])
     .transform(([waiting, running, dead, processedToday, oldestReadyMs]) => ({

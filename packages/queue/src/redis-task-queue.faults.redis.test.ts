@@ -1,6 +1,6 @@
 /** What only a real store can do to a queue: forget scripts, die, hang, fill up, hold foreign things. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Secret, silentLog, systemClock, type Log, type LogFacts } from '@drydock/core';
+import { Secret, attemptOf, silentLog, systemClock, type Log, type LogFacts } from '@drydock/core';
 import { startRedisServer, whyNoRedisServer, type RedisServer } from '@drydock/testkit';
 import {
   aFailure,
@@ -10,6 +10,7 @@ import {
   leaseNext,
   mustLease,
   mustRun,
+  room,
   sha,
   taskIdOfIid,
 } from './contract/queue-under-test.ts';
@@ -93,7 +94,11 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
       schedulers.map(async (scheduler) => {
         const taken: LeasedTask[] = [];
         for (;;) {
-          const task = await scheduler.lease({ owner: 'one of 8', ttlMs: 60_000, maxRunning: tasks });
+          const task = await scheduler.lease({
+            owner: 'one of 8',
+            ttlMs: 60_000,
+            limits: room(tasks),
+          });
           if (task === null) return taken;
           taken.push(task);
           if (taken.length % 2 === 0) await scheduler.complete(task, { kind: 'done' });
@@ -104,7 +109,7 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
     const ids = leased.flat().map(({ taskId }) => taskId);
     expect(ids).toHaveLength(tasks);
     expect(new Set(ids).size).toBe(tasks);
-    expect(leased.flat().every(({ lease }) => lease === 1)).toBe(true);
+    expect(leased.flat().every(({ lease }) => attemptOf(lease) === 1)).toBe(true);
     await Promise.all(schedulers.map((scheduler) => scheduler.close()));
   });
 
@@ -112,7 +117,7 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
     for (let iid = 1; iid <= 30; iid += 1) await queue.enqueue(aTaskRequest({ iid }), atOnce);
 
     const asked = await Promise.all(
-      Array.from({ length: 40 }, () => queue.lease({ owner: 'one', ttlMs: 60_000, maxRunning: 7 })),
+      Array.from({ length: 40 }, () => queue.lease({ owner: 'one', ttlMs: 60_000, limits: room(7) })),
     );
 
     expect(asked.filter((task) => task !== null)).toHaveLength(7);
@@ -121,20 +126,28 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
 
   it('takes ages from the time of Redis', async () => {
     await queue.enqueue(aTaskRequest(), { ...atOnce, debounceMs: 30, maxDebounceMs: 60 });
-    expect(await queue.lease({ owner: 'one', ttlMs: 40, maxRunning: 1 })).toBeNull();
+    expect(await queue.lease({ owner: 'one', ttlMs: 40, limits: room(1) })).toBeNull();
 
     const first = await eventually(async () => {
-      const task = await queue.lease({ owner: 'one', ttlMs: 40, maxRunning: 1 });
+      const task = await queue.lease({
+        owner: 'one',
+        ttlMs: 40,
+        limits: room(1),
+      });
       if (task === null) throw new Error('not ready yet');
       return task;
     });
     const second = await eventually(async () => {
-      const task = await queue.lease({ owner: 'two', ttlMs: 15_000, maxRunning: 1 });
+      const task = await queue.lease({
+        owner: 'two',
+        ttlMs: 15_000,
+        limits: room(1),
+      });
       if (task === null) throw new Error('still held');
       return task;
     });
 
-    expect([first.lease, second.lease]).toEqual([1, 2]);
+    expect([first.lease, second.lease].map(attemptOf)).toEqual([1, 2]);
     const [seconds] = await redis.time();
     expect(Math.abs(second.queuedAtMs / 1000 - Number(seconds))).toBeLessThan(30);
   });
@@ -151,37 +164,42 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
     expect(keys.every((name) => name.startsWith(key('')))).toBe(true);
     for (const name of keys) {
       const type = await redis.type(name);
-      if (type === 'hash') expect(await redis.hget(name, 'v')).toBe('1');
+      if (name.includes(':task:')) expect(await redis.hget(name, 'v')).toBe('2');
+      if (name.endsWith(':clock')) expect(await redis.hget(name, 'v')).toBe('1');
       if (type === 'string') expect(await redis.get(name)).toMatch(/^1\b/);
     }
     expect(await redis.pttl(key(`task:${taskIdOfIid(7)}`))).toBeGreaterThan(29 * 24 * 3_600_000);
     expect(await redis.pttl(key(`task:${taskIdOfIid(8)}`))).toBe(-1);
   });
 
-  it.each(['ready', 'delayed', 'parked', 'state:waiting', `task:${taskIdOfIid(7)}`])(
-    'refuses an event and writes nothing when %s holds something else',
-    async (name) => {
-      await redis.lpush(key(name), 'foreign');
-      const before = await redis.keys(`${prefix}*`);
+  it.each([
+    'ready:gitlab:42',
+    'due',
+    'turns:gitlab',
+    'project:gitlab:42',
+    'parked',
+    'state:waiting',
+    `task:${taskIdOfIid(7)}`,
+  ])('refuses an event and writes nothing when %s holds something else', async (name) => {
+    await redis.lpush(key(name), 'foreign');
+    const before = await redis.keys(`${prefix}*`);
 
-      const refused = queue.enqueue(aTaskRequest(), { ...atOnce, deliveryKeys: ['gitlab:1'] });
+    const refused = queue.enqueue(aTaskRequest(), { ...atOnce, deliveryKeys: ['gitlab:1'] });
 
-      await expect(refused).rejects.toMatchObject({
-        kind: 'blocked',
-        code: 'queue.wrong_type',
-        message: expect.stringContaining(key(name)),
-      });
-      expect(await redis.keys(`${prefix}*`)).toEqual(before);
-    },
-  );
+    await expect(refused).rejects.toMatchObject({
+      kind: 'blocked',
+      code: 'queue.wrong_type',
+      message: expect.stringContaining(key(name)),
+    });
+    expect(await redis.keys(`${prefix}*`)).toEqual(before);
+  });
 
-  it.each(['ready', 'delayed', 'leases', 'state:running', 'state:dead'])(
+  it.each(['ready:gitlab:42', 'due', 'leases', 'leases:gitlab', 'state:leased', 'state:dead'])(
     'refuses to end a task and writes nothing when %s holds something else',
     async (name) => {
       const held = await mustRun(queue);
       const hash = await redis.hgetall(key(`task:${held.taskId}`));
-      await redis.rename(key('leases'), key('leases-aside'));
-      if (name !== 'leases') await redis.rename(key('leases-aside'), key('leases'));
+      await redis.del(key(name));
       await redis.lpush(key(name), 'foreign');
 
       await expect(queue.fail(held, aFailure({ class: 'terminal' }))).rejects.toMatchObject({
@@ -200,14 +218,14 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
     await speaking.enqueue(aTaskRequest({ iid: 4 }), atOnce);
     await redis.del(key(`task:${taskIdOfIid(1)}`));
     await redis.set(key(`task:${taskIdOfIid(2)}`), 'foreign');
-    await redis.hset(key(`task:${taskIdOfIid(3)}`), 'v', '2');
+    await redis.hset(key(`task:${taskIdOfIid(3)}`), 'v', '3');
 
     const task = await mustLease(speaking);
 
     expect(task.taskId).toBe(taskIdOfIid(4));
     expect(said.map(({ taskId }) => taskId)).toEqual([1, 2, 3].map(taskIdOfIid));
     expect(await redis.zrange(key('parked'), '0', '-1')).toEqual([1, 2, 3].map(taskIdOfIid));
-    expect((await speaking.list({ limit: 10 })).map(({ taskId }) => taskId)).toEqual([task.taskId]);
+    expect((await speaking.list({ limit: 10 })).tasks.map(({ taskId }) => taskId)).toEqual([task.taskId]);
     await expect(speaking.get(taskIdOfIid(3))).rejects.toMatchObject({ code: 'queue.wrong_type' });
     expect((await speaking.enqueue(aTaskRequest({ iid: 1 }), atOnce)).kind).toBe('queued');
     expect(await redis.zscore(key('parked'), taskIdOfIid(1))).toBeNull();
@@ -227,7 +245,7 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
 });
 
 function leaseAny(queue: RedisTaskQueue): Promise<LeasedTask | null> {
-  return queue.lease({ owner: 'one', ttlMs: 60_000, maxRunning: 1_000 });
+  return queue.lease({ owner: 'one', ttlMs: 60_000, limits: room(1_000) });
 }
 
 describeRedis('RedisTaskQueue on a store that fails', () => {
@@ -356,5 +374,5 @@ describeRedis('RedisTaskQueue on a store that fails', () => {
 });
 
 function leaseEvery(queue: RedisTaskQueue): Promise<LeasedTask | null> {
-  return queue.lease({ owner: 'one', ttlMs: 60_000, maxRunning: 1_000_000 });
+  return queue.lease({ owner: 'one', ttlMs: 60_000, limits: room(1_000_000) });
 }

@@ -1,24 +1,34 @@
 import {
-  BlockedError,
+  ConfigError,
   StaleError,
-  TaskState,
+  TransientError,
+  projectKeyOf,
   silentLog,
   taskIdOf,
   type Log,
+  type Pause,
+  type PauseScope,
+  type ProjectKey,
+  type ProjectShare,
   type Sha,
+  type TaskEvent,
   type TaskId,
   type TaskOutcome,
   type TaskRequest,
 } from '@drydock/core';
 import { z } from 'zod';
+import { scopeKey, scopeOf } from './pause-scope.ts';
 import { planRetry } from './plan-retry.ts';
 import { defaultQueueSettings, type QueueSettings } from './queue-settings.ts';
 import { connectRedis, type RedisConnection, type RedisSettings } from './redis-connection.ts';
+import { RedisEpoch } from './redis-epoch.ts';
 import { translateRedisError } from './redis-error.ts';
 import { RedisKeys } from './redis-keys.ts';
 import * as scripts from './redis-scripts.ts';
+import { RedisTaskList } from './redis-task-list.ts';
 import { parseTaskHash } from './redis-task-record.ts';
 import { RedisWake } from './redis-wake.ts';
+import { longestPage } from './task-page.ts';
 import { isForgotten, isRunning, leasedTaskOf, runningPayload, viewOf, type TaskRecord } from './task-record.ts';
 import type {
   Enqueued,
@@ -28,16 +38,20 @@ import type {
   HeldLease,
   Interrupt,
   LeasedTask,
+  LeaseRequest,
+  ProjectPage,
+  QueueEpoch,
   QueueStats,
   TaskFailure,
   TaskFilter,
+  TaskPage,
   TaskQueue,
   TaskView,
 } from './task-queue.ts';
-import { countedFailure } from './task-transitions.ts';
+import { adoptedTooOften, countedFailure } from './task-transitions.ts';
 
-/** A list is read in two steps of bounded size. */
-const longestList = 1_000;
+/** One script replaces them all. */
+const mostShares = 10_000;
 const pingTtlMs = 60_000;
 
 /** What a queue on Redis is made of; the settings left out hold as in `defaultQueueSettings`. */
@@ -70,6 +84,8 @@ export class RedisTaskQueue implements TaskQueue {
   readonly #random: () => number;
   readonly #testNowMs: (() => number) | null;
   readonly #wake: RedisWake;
+  readonly #epoch: RedisEpoch;
+  readonly #list: RedisTaskList;
 
   constructor(options: RedisTaskQueueOptions) {
     const { redis, keyPrefix = '', settings, log = silentLog, random = Math.random, testNowMs } = options;
@@ -81,6 +97,8 @@ export class RedisTaskQueue implements TaskQueue {
     this.#random = random;
     this.#testNowMs = testNowMs ?? null;
     this.#wake = new RedisWake(redis, this.#keys.wakeChannel);
+    this.#epoch = new RedisEpoch(redis, (runId) => this.#renewEpoch(runId, null));
+    this.#list = new RedisTaskList(redis, this.#keys, this.#settings.retentionMs, log);
   }
 
   async enqueue(request: TaskRequest, options: EnqueueOptions): Promise<Enqueued> {
@@ -89,13 +107,41 @@ export class RedisTaskQueue implements TaskQueue {
     return { kind, taskId: taskIdOf(request.kind, request.subject) };
   }
 
-  async lease(request: { owner: string; ttlMs: number; maxRunning: number }): Promise<LeasedTask | null> {
-    const { parked, leased } = await scripts.lease(this.#redis, { ...this.#context(), ...request });
-    for (const taskId of parked) {
+  async lease(request: LeaseRequest): Promise<LeasedTask | null> {
+    const answer = await this.#inEpoch(() => scripts.lease(this.#redis, { ...this.#context(), ...request }));
+    for (const taskId of answer.parked) {
       this.#log.error({ taskId, reason: 'its hash is gone or of another form' }, 'task parked');
     }
+    for (const taskId of answer.ended) this.#log.error({ taskId, ...adoptedTooOftenFacts }, 'task ended');
+    const { leased } = answer;
     if (leased === null) return null;
     return leasedTaskOf(parseTaskHash(leased.taskId, leased.hash), leased.adoptedIn);
+  }
+
+  async setShares(shares: ReadonlyMap<ProjectKey, ProjectShare>): Promise<void> {
+    if (shares.size > mostShares) throw new ConfigError(`more than ${String(mostShares)} projects have shares`);
+    await scripts.setShares(this.#redis, { ...this.#context(), shares });
+  }
+
+  async pause(scope: PauseScope, by: string, why: string): Promise<'paused' | 'already'> {
+    return (await this.#pause(scope, { by, why })) ? 'paused' : 'already';
+  }
+
+  /** Who resumed shows in the log alone: the pause is gone. */
+  async resume(scope: PauseScope, by: string): Promise<'resumed' | 'absent'> {
+    if (!(await this.#pause(scope, null))) return 'absent';
+    this.#log.info({ reason: `${scopeKey(scope)} by ${by}` }, 'resumed');
+    return 'resumed';
+  }
+
+  async pauses(): Promise<readonly Pause[]> {
+    const hash = await ask(() => this.#redis.hgetall(this.#keys.pauses));
+    return Object.entries(hash)
+      .map(([key, text]) => {
+        const [atMs, by = '', why = ''] = text.split('|');
+        return { scope: scopeOf(key), by, why, atMs: Number(atMs) };
+      })
+      .sort((left, right) => left.atMs - right.atMs);
   }
 
   async extend(held: HeldLease, ttlMs: number): Promise<Extended> {
@@ -103,7 +149,7 @@ export class RedisTaskQueue implements TaskQueue {
   }
 
   async beginLaunch(held: HeldLease, headSha: Sha): Promise<{ kind: 'begun'; launch: number } | { kind: 'lost' }> {
-    const begun = await scripts.beginLaunch(this.#redis, { ...this.#context(), held, headSha });
+    const begun = await this.#inEpoch(() => scripts.beginLaunch(this.#redis, { ...this.#context(), held, headSha }));
     if (begun.kind !== 'head-moved') return begun;
     throw new StaleError('merge_request.head_moved', 'this lease has begun a launch on another head');
   }
@@ -130,19 +176,19 @@ export class RedisTaskQueue implements TaskQueue {
     if (plan.kind === 'dead') {
       const outcome = { kind: 'dead', why: failure.code } as const;
       const settled = await scripts.settle(this.#redis, { ...context, held, outcome, fault });
-      return settled === 'lost' ? { kind: 'lost' } : { kind: 'dead' };
+      return { kind: settled === 'lost' || settled === 'cancelled' ? settled : 'dead' };
     }
     const { delayMs } = plan;
     const back = await scripts.putBack(this.#redis, { ...context, held, delayMs, why: null, fault });
-    return back.kind === 'lost' ? back : { ...back, kind: 'retrying' };
+    return back.kind === 'back' ? { ...back, kind: 'retrying' } : back;
   }
 
   async release(
     held: HeldLease,
     request: { delayMs: number; why: string },
-  ): Promise<{ kind: 'released' } | { kind: 'lost' }> {
+  ): Promise<{ kind: 'released' | 'cancelled' | 'lost' }> {
     const back = await scripts.putBack(this.#redis, { ...this.#context(), held, ...request, fault: null });
-    return back.kind === 'lost' ? back : { kind: 'released' };
+    return back.kind === 'back' ? { kind: 'released' } : back;
   }
 
   async interrupt(taskId: TaskId, interrupt: Interrupt): Promise<{ kind: 'interrupted' | 'absent' }> {
@@ -154,16 +200,38 @@ export class RedisTaskQueue implements TaskQueue {
     return record === null || isForgotten(record, this.#settings.retentionMs, nowMs) ? null : viewOf(record);
   }
 
-  async list({ states = TaskState.options, limit }: TaskFilter): Promise<readonly TaskView[]> {
-    const count = Math.min(limit, longestList);
-    const nowMs = await this.#nowMs();
-    const entries = (await Promise.all(states.map((state) => this.#newest(state, count, nowMs)))).flat();
-    const newest = entries
-      .sort((left, right) => right.updatedAtMs - left.updatedAtMs || (left.taskId < right.taskId ? 1 : -1))
-      .slice(0, count);
-    const records = await Promise.all(newest.map(({ taskId }) => this.#readForList(taskId)));
-    // Between the two steps a task may have moved on.
-    return records.flatMap((record) => (record !== null && states.includes(record.state) ? [viewOf(record)] : []));
+  async list(filter: TaskFilter): Promise<TaskPage> {
+    return this.#list.read(filter, await this.#nowMs());
+  }
+
+  async projects({ limit, cursor }: { limit: number; cursor?: string }): Promise<ProjectPage> {
+    const [projects, next] = await scripts.projects(this.#redis, {
+      ...this.#context(),
+      after: cursor ?? '',
+      limit: Math.min(limit, longestPage),
+    });
+    return { projects, cursor: next };
+  }
+
+  async events(taskId: TaskId): Promise<readonly TaskEvent[]> {
+    const [record, nowMs] = await Promise.all([this.#read(taskId), this.#nowMs()]);
+    return record === null || isForgotten(record, this.#settings.retentionMs, nowMs) ? [] : record.events;
+  }
+
+  async cancel(taskId: TaskId, by: string): Promise<'cancelled' | 'cancelling' | 'absent'> {
+    return scripts.cancel(this.#redis, { ...this.#context(), taskId, by });
+  }
+
+  async retry(taskId: TaskId, by: string): Promise<'queued' | 'running' | 'waiting' | 'absent'> {
+    return scripts.retry(this.#redis, { ...this.#context(), taskId, by });
+  }
+
+  async epoch(): Promise<QueueEpoch> {
+    return this.#epoch.read();
+  }
+
+  async sweepDone(epoch: number): Promise<void> {
+    await this.#renewEpoch('', epoch);
   }
 
   async stats(): Promise<QueueStats> {
@@ -208,26 +276,35 @@ export class RedisTaskQueue implements TaskQueue {
     return Object.keys(hash).length === 0 ? null : parseTaskHash(taskId, hash);
   }
 
-  /** One task that cannot be read does not hide the others. */
-  async #readForList(taskId: TaskId): Promise<TaskRecord | null> {
-    try {
-      return await this.#read(taskId);
-    } catch (err) {
-      if (!(err instanceof BlockedError)) throw err;
-      this.#log.warn({ taskId, err }, 'task left out of a list');
-      return null;
-    }
+  async #pause(scope: PauseScope, begins: { readonly by: string; readonly why: string } | null): Promise<boolean> {
+    const project = scope.kind === 'project' ? projectKeyOf(scope) : null;
+    return scripts.pause(this.#redis, { ...this.#context(), scope: scopeKey(scope), project, begins });
   }
 
-  /** The newest of a state: ids with the time of their last change. */
-  async #newest(state: TaskState, count: number, nowMs: number) {
-    const isEnd = state !== 'waiting' && state !== 'leased' && state !== 'running' && state !== 'publishing';
-    const oldest = isEnd ? `(${nowMs - this.#settings.retentionMs}` : '-inf';
-    const flat = await ask(() =>
-      this.#redis.zrevrangebyscore(this.#keys.state(state), '+inf', oldest, 'WITHSCORES', 'LIMIT', 0, count),
-    );
-    return flat.flatMap((taskId, i) => (i % 2 === 0 ? [{ taskId, updatedAtMs: Number(flat[i + 1]) }] : []));
+  async #renewEpoch(runId: string, swept: number | null): Promise<QueueEpoch> {
+    return scripts.epoch(this.#redis, { ...this.#context(), runId, swept });
   }
+
+  /** Asks for what gives out numbers; again once the store has a number for its epoch. */
+  async #inEpoch<Answer extends { readonly kind: string }>(
+    work: () => Promise<Answer>,
+  ): Promise<Exclude<Answer, { readonly kind: 'epoch' }>> {
+    await this.#epoch.check();
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      const answer = await work();
+      if (isInEpoch(answer)) return answer;
+      await this.#epoch.read();
+    }
+    throw new TransientError('queue.unreachable', 'Redis is being emptied');
+  }
+}
+
+const adoptedTooOftenFacts = { code: adoptedTooOften.code, reason: adoptedTooOften.message };
+
+function isInEpoch<Answer extends { readonly kind: string }>(
+  answer: Answer,
+): answer is Exclude<Answer, { readonly kind: 'epoch' }> {
+  return answer.kind !== 'epoch';
 }
 
 /** Connects to Redis, refuses one that is unsafe for a queue, and answers the queue on it. @see connectRedis */

@@ -1,5 +1,16 @@
-import { BlockedError, Command, Sha, TaskKind, TaskOutcome, TaskState, Trigger, type TaskId } from '@drydock/core';
+import {
+  BlockedError,
+  Command,
+  Sha,
+  TaskEvent,
+  TaskKind,
+  TaskOutcome,
+  TaskState,
+  Trigger,
+  type TaskId,
+} from '@drydock/core';
 import { z } from 'zod';
+import { longestHistory } from './task-history.ts';
 import type { TaskRecord } from './task-record.ts';
 
 /** A field that is empty or absent when there is none. */
@@ -9,7 +20,12 @@ const optional = <Output>(schema: z.ZodType<Output, string>) =>
     .default('')
     .transform((text): Output | null => (text === '' ? null : schema.parse(text)));
 const Whole = z.string().regex(/^\d+$/).transform(Number);
-const Flag = z.enum(['', '1']).transform((text) => text === '1');
+/** 0 is left out. */
+const Count = z.string().regex(/^\d+$/).default('0').transform(Number);
+const Flag = z
+  .enum(['', '1'])
+  .default('')
+  .transform((text) => text === '1');
 const CommandText = z
   .string()
   .transform((text): unknown => JSON.parse(text))
@@ -17,12 +33,12 @@ const CommandText = z
 
 /** A task's hash, its fields as `lua/prelude.lua` names them. Fields that we do not know are left alone. */
 const TaskHash = z.object({
-  v: z.literal('1'),
-  path: z.string(),
+  v: z.enum(['1', '2']),
+  path: z.string().default(''),
   state: TaskState,
-  lease: Whole,
-  launch: Whole,
-  launchLease: Whole,
+  lease: Count,
+  launch: Count,
+  launchLease: Count,
   launchHead: optional(Sha),
   newest: optional(
     z
@@ -32,6 +48,8 @@ const TaskHash = z.object({
   ),
   updated: Whole,
   owner: optional(z.string()),
+  adoptions: Count,
+  doneHead: optional(Sha),
   interrupt: optional(z.enum(['superseded', 'closed', 'cancelled'])),
   outcome: optional(z.string()),
   why: optional(z.string()),
@@ -45,11 +63,11 @@ const payload = {
   Command: optional(CommandText),
   Head: optional(Sha),
   Queued: Whole,
-  Failures: Whole,
-  Infra: Whole,
+  Failures: Count,
+  Infra: Count,
 };
 const CurrentHash = z.object(payload);
-const WaitingHash = z.object({ ...payload, Ready: Whole, NotBefore: Whole, Urgent: Flag, Why: optional(z.string()) });
+const WaitingHash = z.object({ ...payload, Ready: Whole, NotBefore: Count, Urgent: Flag, Why: optional(z.string()) });
 
 /** Reads a task's hash. Throws `BlockedError` (`queue.wrong_type`) when it is not of our making or too new. */
 export function parseTaskHash(taskId: TaskId, hash: Readonly<Record<string, string>>): TaskRecord {
@@ -91,10 +109,13 @@ function readTaskHash(taskId: TaskId, hash: Readonly<Record<string, string>>): T
             why: waiting.Why,
           },
     owner: task.owner,
+    adoptions: task.adoptions,
+    doneHeadSha: task.doneHead,
     interrupt: task.interrupt,
     outcome: task.outcome === null ? null : outcomeOf(task.outcome, task.why),
     endedAtMs: task.endedAt,
     lastError: task.errorCode === null ? null : { code: task.errorCode, message: task.errorMessage ?? '' },
+    events: eventsOf(hash),
   };
 }
 
@@ -111,4 +132,15 @@ function commonOf({ Trigger: trigger, Command: command, ...rest }: z.infer<typeo
 
 function outcomeOf(kind: string, why: string | null): TaskOutcome {
   return TaskOutcome.parse(kind === 'done' ? { kind } : { kind, why: why ?? '' });
+}
+
+/** `<ms>|<what>|<who>|<detail>`. One that we do not know is left out. */
+function eventsOf(hash: Readonly<Record<string, string>>): TaskEvent[] {
+  const count = Number(hash['events'] ?? 0);
+  const numbers = Array.from({ length: Math.min(count, longestHistory) }, (_, i) => count - i).reverse();
+  return numbers.flatMap((number) => {
+    const [atMs, what, who, detail] = (hash[`e${String(number % longestHistory)}`] ?? '').split('|');
+    const parsed = TaskEvent.safeParse({ atMs: Number(atMs), what, who, detail });
+    return parsed.success ? [parsed.data] : [];
+  });
 }

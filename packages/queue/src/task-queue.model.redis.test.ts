@@ -3,7 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DrydockError, Secret, Trigger, silentLog, type TaskOutcome } from '@drydock/core';
 import { startRedisServer, whyNoRedisServer, type RedisServer } from '@drydock/testkit';
 import fc from 'fast-check';
-import { MovableTime, aFailure, aTaskRequest, noonMs, sha, taskIdOfIid } from './contract/queue-under-test.ts';
+import {
+  MovableTime,
+  aFailure,
+  aTaskRequest,
+  noonEpoch,
+  noonMs,
+  room,
+  sha,
+  taskIdOfIid,
+} from './contract/queue-under-test.ts';
 import { MemoryTaskQueue } from './memory-task-queue.ts';
 import { connectRedis, type RedisConnection } from './redis-connection.ts';
 import { RedisTaskQueue } from './redis-task-queue.ts';
@@ -50,7 +59,7 @@ const enqueueStep = fc
 
 const leaseStep = fc.constantFrom(0, 1, 2, 2, 2).map((maxRunning): Step => ({
   label: `lease of ${maxRunning}`,
-  run: (queue) => queue.lease({ owner: 'model', ttlMs: 10_000, maxRunning }),
+  run: (queue) => queue.lease({ owner: 'model', ttlMs: 10_000, limits: room(maxRunning) }),
 }));
 
 const outcome: fc.Arbitrary<TaskOutcome> = fc.oneof(
@@ -146,7 +155,7 @@ const missing = whyNoRedisServer();
         run += 1;
         const time = new MovableTime();
         const random = () => 0.5;
-        const memory = new MemoryTaskQueue({ clock: time.clock(), settings, random });
+        const memory = new MemoryTaskQueue({ clock: time.clock(), settings, random, epoch: noonEpoch });
         const onRedis = new RedisTaskQueue({
           redis,
           keyPrefix: `model-${run}:`,
@@ -154,6 +163,7 @@ const missing = whyNoRedisServer();
           random,
           testNowMs: time.nowMs,
         });
+        await onRedis.epoch();
         const leases: HeldLease[] = [];
         const story: string[] = [];
         for (const step of sequence) {

@@ -6,10 +6,16 @@
  *   launch    grows when a new agent run is begun; adoption by another scheduler keeps it
  *   failures  grows when a run ended in a fault that counts
  *
- * Ages are the store's time, never the caller's. All operations are atomic and may be repeated.
+ * The first two are `epoch · 2^22 + count` (`attemptOf` gives the count), so a store that lost its memory never gives a
+ * number twice. Ages are the store's time, never the caller's. All operations are atomic and may be repeated.
  */
 import type {
   MergeRequestRef,
+  Pause,
+  PauseScope,
+  ProjectKey,
+  ProjectShare,
+  TaskEvent,
   TaskId,
   TaskKind,
   TaskOutcome,
@@ -28,6 +34,23 @@ export interface EnqueueOptions {
   readonly debounceMs: number;
   /** However many events come, the task is ready this long after the first of them. */
   readonly maxDebounceMs: number;
+  /** Who brings it, for the task's history. Default: `server`. */
+  readonly by?: string;
+}
+
+/** How many tasks may hold a lease at once; null: no limit. A project's own `maxRunning` holds as well. */
+export interface LeaseLimits {
+  readonly total: number;
+  readonly perForge: number | null;
+  readonly perProject: number | null;
+}
+
+/** Who wants a task, for how long, and within which limits. */
+export interface LeaseRequest {
+  /** Names the scheduler for people. */
+  readonly owner: string;
+  readonly ttlMs: number;
+  readonly limits: LeaseLimits;
 }
 
 /**
@@ -64,6 +87,8 @@ export interface LeasedTask extends HeldLease {
    */
   readonly adopted: { readonly state: 'leased' | 'running' | 'publishing'; readonly headSha: Sha | null } | null;
   readonly queuedAtMs: number;
+  /** The head of the last run that ended as `done`; null: none is known. What stands there was paid for and published. */
+  readonly doneHeadSha: Sha | null;
 }
 
 /** Why a running task should stop. */
@@ -85,6 +110,8 @@ export interface TaskFailure {
 export type Failed =
   | { readonly kind: 'retrying'; readonly delayMs: number; readonly failures: number }
   | { readonly kind: 'dead' }
+  /** It had been cancelled, so it is not tried again. */
+  | { readonly kind: 'cancelled' }
   | { readonly kind: 'lost' };
 
 /** A task as people see it. */
@@ -123,10 +150,51 @@ export interface QueueStats {
   readonly oldestReadyMs: number;
 }
 
-/** Which tasks to list, newest first. */
+/** Which tasks to list, newest change first. */
 export interface TaskFilter {
   readonly states?: readonly TaskState[];
+  readonly forge?: string;
+  readonly projectId?: string;
+  /** A glob over the project's path. */
+  readonly projectPath?: string;
+  /** At most so many, and never more than 1,000. */
   readonly limit: number;
+  /** Where the last page ended. */
+  readonly cursor?: string;
+}
+
+/**
+ * One page. A cursor that is not null leads on, even when the page is short or empty: many tasks may have been looked at
+ * that the filter drops. A task that does not change meanwhile is on exactly one page; one that changes goes to the front.
+ */
+export interface TaskPage {
+  readonly tasks: readonly TaskView[];
+  readonly cursor: string | null;
+}
+
+/** A project that has tasks, a share of its own, or a pause. */
+export interface ProjectView extends ProjectShare {
+  readonly forge: string;
+  readonly projectId: string;
+  /** Empty while none of its tasks is known. */
+  readonly projectPath: string;
+  readonly waiting: number;
+  /** Tasks that hold a lease. */
+  readonly running: number;
+  /** By a pause of its own, its forge's, or that of all. */
+  readonly isPaused: boolean;
+}
+
+/** One page of projects, by forge and id. */
+export interface ProjectPage {
+  readonly projects: readonly ProjectView[];
+  readonly cursor: string | null;
+}
+
+/** The store's memory. `isSweepDue`: it may have lost tasks since the last full sweep over all open merge requests. */
+export interface QueueEpoch {
+  readonly epoch: number;
+  readonly isSweepDue: boolean;
 }
 
 /** The port that server and scheduler use. Throws `TransientError` (`queue.unreachable`) when the store does not answer. */
@@ -134,14 +202,19 @@ export interface TaskQueue {
   enqueue(request: TaskRequest, options: EnqueueOptions): Promise<Enqueued>;
 
   /**
-   * Takes the next ready task, or one whose lease ran out; null when there is none or `maxRunning` tasks hold a lease.
-   * `owner` names the scheduler for people.
+   * Takes a task whose lease ran out, else the first of the project whose turn it is: projects share by weight, priority
+   * and age count within one. Null when nothing may run.
    */
-  lease(request: {
-    readonly owner: string;
-    readonly ttlMs: number;
-    readonly maxRunning: number;
-  }): Promise<LeasedTask | null>;
+  lease(request: LeaseRequest): Promise<LeasedTask | null>;
+
+  /** Replaces the shares of all projects; one that is not named has weight 1 and no limit of its own. */
+  setShares(shares: ReadonlyMap<ProjectKey, ProjectShare>): Promise<void>;
+
+  /** Lets nothing new begin there until it is resumed. */
+  pause(scope: PauseScope, by: string, why: string): Promise<'paused' | 'already'>;
+  resume(scope: PauseScope, by: string): Promise<'resumed' | 'absent'>;
+  /** Longest ago first. */
+  pauses(): Promise<readonly Pause[]>;
 
   extend(held: HeldLease, ttlMs: number): Promise<Extended>;
 
@@ -163,18 +236,41 @@ export interface TaskQueue {
   /** Counts the fault and puts the task back with a delay, or ends it as `dead`. */
   fail(held: HeldLease, failure: TaskFailure): Promise<Failed>;
 
-  /** Puts the task back after `delayMs` and counts nothing: not ready yet, or blocked until a person acts. */
+  /**
+   * Puts the task back after `delayMs` and counts nothing: not ready yet, or blocked until a person acts. One that had
+   * been cancelled ends as that instead.
+   */
   release(
     held: HeldLease,
     request: { readonly delayMs: number; readonly why: string },
-  ): Promise<{ readonly kind: 'released' } | { readonly kind: 'lost' }>;
+  ): Promise<{ readonly kind: 'released' | 'cancelled' | 'lost' }>;
 
   /** Asks the holder of a running task to stop; its next `extend` says so. `absent`: nothing runs. */
   interrupt(taskId: TaskId, interrupt: Interrupt): Promise<{ readonly kind: 'interrupted' | 'absent' }>;
 
+  /**
+   * Ends a task that waits (`cancelled`), or asks the holder of a running one to stop, for good (`cancelling`); what
+   * waits behind it goes as well. `absent`: it has ended, or is not known. A later event begins anew.
+   */
+  cancel(taskId: TaskId, by: string): Promise<'cancelled' | 'cancelling' | 'absent'>;
+
+  /**
+   * Lets an ended task wait again, dead letters too, with its faults forgotten (`queued`). One that waits is ready at
+   * once (`waiting`); of one that runs nothing changes (`running`).
+   */
+  retry(taskId: TaskId, by: string): Promise<'queued' | 'running' | 'waiting' | 'absent'>;
+
   get(taskId: TaskId): Promise<TaskView | null>;
-  list(filter: TaskFilter): Promise<readonly TaskView[]>;
+  list(filter: TaskFilter): Promise<TaskPage>;
+  projects(request: { readonly limit: number; readonly cursor?: string }): Promise<ProjectPage>;
+  /** The newest 50, oldest first; empty for a task that is not known. */
+  events(taskId: TaskId): Promise<readonly TaskEvent[]>;
   stats(): Promise<QueueStats>;
+
+  /** In which epoch its numbers are, and whether a full sweep is due. */
+  epoch(): Promise<QueueEpoch>;
+  /** A full sweep that began in this epoch has ended. */
+  sweepDone(epoch: number): Promise<void>;
 
   /** Really asks the store. Throws when it does not answer within its time limit, or cannot take writes. */
   ping(): Promise<void>;

@@ -1,4 +1,14 @@
-import type { Command, MergeRequestRef, Sha, TaskId, TaskKind, TaskOutcome, TaskState, Trigger } from '@drydock/core';
+import type {
+  Command,
+  MergeRequestRef,
+  Sha,
+  TaskEvent,
+  TaskId,
+  TaskKind,
+  TaskOutcome,
+  TaskState,
+  Trigger,
+} from '@drydock/core';
 import type { Interrupt, LeasedTask, TaskView } from './task-queue.ts';
 
 /** What a run is about. */
@@ -42,11 +52,17 @@ export interface TaskRecord {
   /** What waits; while a task runs, what it is to run once more for. */
   readonly waiting: WaitingPayload | null;
   readonly owner: string | null;
+  /** How often it was taken over since it was leased. */
+  readonly adoptions: number;
+  /** What the last run that was done had reviewed. */
+  readonly doneHeadSha: Sha | null;
   readonly interrupt: Interrupt | null;
   /** How it ended last. */
   readonly outcome: TaskOutcome | null;
   readonly endedAtMs: number | null;
   readonly lastError: { readonly code: string; readonly message: string } | null;
+  /** The newest 50, oldest first. */
+  readonly events: readonly TaskEvent[];
 }
 
 /** Whether somebody has a lease on it, even one that ran out. */
@@ -96,7 +112,7 @@ export function viewOf(record: TaskRecord): TaskView {
 
 /** The record as its new holder gets it. `adoptedIn`: the state in which another holder's lease ran out, else null. */
 export function leasedTaskOf(record: TaskRecord, adoptedIn: 'leased' | 'running' | 'publishing' | null): LeasedTask {
-  const { taskId, kind, subject, projectPath, lease, launch, launchHeadSha } = record;
+  const { taskId, kind, subject, projectPath, lease, launch, launchHeadSha, doneHeadSha } = record;
   const { trigger, command, headSha, failures, queuedAtMs } = runningPayload(record);
   const adopted =
     adoptedIn === null ? null : { state: adoptedIn, headSha: adoptedIn === 'leased' ? null : launchHeadSha };
@@ -113,5 +129,6 @@ export function leasedTaskOf(record: TaskRecord, adoptedIn: 'leased' | 'running'
     failures,
     adopted,
     queuedAtMs,
+    doneHeadSha,
   };
 }

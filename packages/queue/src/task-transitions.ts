@@ -8,7 +8,7 @@
  *
  * A running task has at most one payload waiting behind it. It becomes the task's own when the run ends in any way.
  */
-import { priorityOf, taskIdOf, type Sha, type TaskOutcome, type TaskRequest } from '@drydock/core';
+import { numbersPerEpoch, priorityOf, taskIdOf, type Sha, type TaskOutcome, type TaskRequest } from '@drydock/core';
 import type { FaultCounts } from './plan-retry.ts';
 import { isRunning, runningPayload, type Payload, type TaskRecord, type WaitingPayload } from './task-record.ts';
 import type { Enqueued, EnqueueOptions, Interrupt, TaskFailure } from './task-queue.ts';
@@ -70,10 +70,13 @@ function blankRecord({ kind, subject, projectPath }: TaskRequest): TaskRecord {
     current: null,
     waiting: null,
     owner: null,
+    adoptions: 0,
+    doneHeadSha: null,
     interrupt: null,
     outcome: null,
     endedAtMs: null,
     lastError: null,
+    events: [],
   };
 }
 
@@ -133,31 +136,64 @@ export function withInterrupt(record: TaskRecord, interrupt: Interrupt): TaskRec
   return { ...record, interrupt: record.interrupt === 'cancelled' ? 'cancelled' : interrupt };
 }
 
+/** The number after this one; in a new epoch it is greater than all of older ones, and counts on. */
+function nextNumber(previous: number, epoch: number): number {
+  if (previous >= epoch * numbersPerEpoch) return previous + 1;
+  return epoch * numbersPerEpoch + (previous % numbersPerEpoch) + 1;
+}
+
+/** Who takes a lease, in which epoch of the store. */
+export interface NewHolder {
+  readonly owner: string;
+  readonly epoch: number;
+}
+
 /** What waits becomes what runs. */
-export function takeLease(record: TaskRecord, owner: string, nowMs: number): TaskRecord {
+export function takeLease(record: TaskRecord, { owner, epoch }: NewHolder, nowMs: number): TaskRecord {
   if (record.waiting === null) throw new Error(`task ${record.taskId} does not wait`);
-  const { readyAtMs, notBeforeMs, isUrgent, why, ...current } = record.waiting;
   return {
     ...record,
     state: 'leased',
-    lease: record.lease + 1,
+    lease: nextNumber(record.lease, epoch),
     updatedAtMs: nowMs,
-    current,
+    current: payloadOf(record.waiting),
     waiting: null,
     owner,
+    adoptions: 0,
     interrupt: null,
   };
 }
 
-/** Another scheduler takes over: the launch and a pending interrupt stay. */
-export function adopt(record: TaskRecord, owner: string, nowMs: number): TaskRecord {
-  return { ...record, lease: record.lease + 1, updatedAtMs: nowMs, owner };
+function payloadOf({ readyAtMs, notBeforeMs, isUrgent, why, ...payload }: WaitingPayload): Payload {
+  return payload;
 }
+
+/** Another scheduler takes over: the launch and a pending interrupt stay. It is a fault of the infrastructure. */
+export function adopt(record: TaskRecord, { owner, epoch }: NewHolder, nowMs: number): TaskRecord {
+  const current = runningPayload(record);
+  return {
+    ...record,
+    lease: nextNumber(record.lease, epoch),
+    updatedAtMs: nowMs,
+    owner,
+    adoptions: record.adoptions + 1,
+    current: { ...current, infraFailures: current.infraFailures + 1 },
+  };
+}
+
+/** How often a task is taken over in one run: what kills each scheduler that touches it must end visibly. */
+export const mostAdoptions = 5;
+
+/** How a task ends whose last holder vanished, too. */
+export const adoptedTooOften = {
+  code: 'run.adopted_too_often',
+  message: `its schedulers vanished ${String(mostAdoptions + 1)} times in a row`,
+};
 
 /** A lease begins one launch. `repeated`: this one already did so, on this head; `head-moved`: on another. */
 export function beginLaunch(
   record: TaskRecord,
-  headSha: Sha,
+  { headSha, epoch }: { readonly headSha: Sha; readonly epoch: number },
   nowMs: number,
 ):
   | { readonly kind: 'begun'; readonly record: TaskRecord }
@@ -172,7 +208,7 @@ export function beginLaunch(
     record: {
       ...record,
       state: 'running',
-      launch: launch + 1,
+      launch: nextNumber(launch, epoch),
       launchLease: lease,
       launchHeadSha: headSha,
       updatedAtMs: nowMs,
@@ -250,7 +286,16 @@ export function settle(
 ): TaskRecord {
   const { waiting, lastError } = record;
   const current = runningPayload(record);
-  const ended = { ...record, updatedAtMs: nowMs, owner: null, interrupt: null, outcome, endedAtMs: nowMs };
+  const doneHeadSha = outcome.kind === 'done' ? (current.headSha ?? record.doneHeadSha) : record.doneHeadSha;
+  const ended = {
+    ...record,
+    updatedAtMs: nowMs,
+    owner: null,
+    interrupt: null,
+    outcome,
+    endedAtMs: nowMs,
+    doneHeadSha,
+  };
   const failed =
     fault === null
       ? { current, lastError }
@@ -267,5 +312,45 @@ export function settle(
     state: 'waiting',
     waiting: { ...waiting, trigger, command },
     lastError: fault === null ? null : failed.lastError,
+  };
+}
+
+/** How a cancelled run ends that its holder puts back. */
+export const cancelledOutcome: TaskOutcome = { kind: 'cancelled', why: 'cancelled by a person' };
+
+/** A task that waits ends; of one that runs the holder is asked to stop, and what waits behind it goes. */
+export function cancel(record: TaskRecord, outcome: TaskOutcome, nowMs: number): TaskRecord {
+  const { waiting } = record;
+  if (isRunning(record)) return { ...record, interrupt: 'cancelled', waiting: null };
+  if (waiting === null) throw new Error(`task ${record.taskId} has ended`);
+  const ended = { state: outcome.kind, outcome, endedAtMs: nowMs, updatedAtMs: nowMs };
+  return { ...record, ...ended, current: payloadOf(waiting), waiting: null };
+}
+
+/** A person wants it tried again: at once, with its faults forgotten. */
+export function retry(record: TaskRecord, nowMs: number): TaskRecord {
+  const { waiting, current, state } = record;
+  const now = { notBeforeMs: 0, isUrgent: true, failures: 0, infraFailures: 0 };
+  if (waiting !== null) {
+    const isOrdered = priorityOf(waiting.trigger) >= priorityOf('manual');
+    const asked = isOrdered ? {} : { trigger: 'manual' as const, command: null };
+    const readyAtMs = Math.min(waiting.readyAtMs, nowMs);
+    return { ...record, updatedAtMs: nowMs, waiting: { ...waiting, ...asked, ...now, readyAtMs } };
+  }
+  if (current === null) throw new Error(`task ${record.taskId} in state ${state} has no payload`);
+  return {
+    ...record,
+    state: 'waiting',
+    updatedAtMs: nowMs,
+    lastError: null,
+    waiting: {
+      trigger: 'manual',
+      command: null,
+      headSha: current.headSha,
+      queuedAtMs: nowMs,
+      ...now,
+      readyAtMs: nowMs,
+      why: null,
+    },
   };
 }

@@ -20,7 +20,7 @@ describe('startHeartbeat', () => {
     clock = new ManualClock();
     queue = new MemoryTaskQueue({ clock });
     await queue.enqueue(anEvent(), atOnce);
-    const leased = await queue.lease({ owner: 'test', ttlMs, maxRunning: 1 });
+    const leased = await queue.lease({ owner: 'test', ttlMs, limits: { total: 1, perForge: null, perProject: null } });
     if (leased === null) throw new Error('nothing to lease');
     task = leased;
     extended = 0;
@@ -43,7 +43,9 @@ describe('startHeartbeat', () => {
 
     expect(heartbeat.isHeld()).toBe(true);
     expect(stop.signal.aborted).toBe(false);
-    expect(await queue.lease({ owner: 'other', ttlMs, maxRunning: 9 })).toBeNull();
+    expect(
+      await queue.lease({ owner: 'other', ttlMs, limits: { total: 9, perForge: null, perProject: null } }),
+    ).toBeNull();
     await heartbeat.end();
   });
 
@@ -73,7 +75,7 @@ describe('startHeartbeat', () => {
 
   it('tells when somebody else has it', async () => {
     clock.jump(2 * ttlMs);
-    await queue.lease({ owner: 'other', ttlMs, maxRunning: 9 });
+    await queue.lease({ owner: 'other', ttlMs, limits: { total: 9, perForge: null, perProject: null } });
     await clock.advance(0);
 
     expect(reason()).toBe('lease-lost');

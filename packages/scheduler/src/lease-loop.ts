@@ -36,7 +36,7 @@ export async function runLeaseLoop(
       const task = await queue.lease({
         owner: settings.owner,
         ttlMs: settings.leaseTtlMs,
-        maxRunning: settings.maxRunning,
+        limits: { total: settings.maxRunning, perForge: null, perProject: null },
       });
       if (task === null) return false;
       const work = runTask(ports, settings, task, ended).catch((error: unknown) => {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Secret, silentLog, systemClock } from '@drydock/core';
+import { Secret, attemptOf, silentLog, systemClock } from '@drydock/core';
 import { connectRedisTaskQueue, type TaskQueue, type TaskView } from '@drydock/queue';
 import { startProcess, startRedisServer, type RedisServer, type StartedProcess } from '@drydock/testkit';
 import { openLifeLine, telling, type LifeLine } from './testing/life-line.ts';
@@ -156,7 +156,7 @@ describe('the scheduler as a process', () => {
     while ((await queue.stats()).processedToday < 10) await systemClock.sleep(50, never);
 
     expect(world.published).toHaveLength(10);
-    expect([...world.runs.values()].map(({ launch }) => launch)).toEqual(iids.map(() => 1));
+    expect([...world.runs.values()].map(({ launch }) => attemptOf(launch))).toEqual(iids.map(() => 1));
   });
 
   it.each<[string, Record<string, string>, number, RegExp]>([

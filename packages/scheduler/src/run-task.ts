@@ -14,6 +14,7 @@ import {
   DrydockError,
   Secret,
   TransientError,
+  attemptOf,
   runIdOf,
   unreachable,
   type Clock,
@@ -241,7 +242,7 @@ class TaskDriver {
     const { log, metrics } = this.#ports;
     const { runId, deadlineSeconds } = grant;
     const token = new Secret(grant.token);
-    await this.#note.show({ kind: 'reviewing', headSha, attempt: this.#launch }, true);
+    await this.#note.show({ kind: 'reviewing', headSha, attempt: attemptOf(this.#launch) }, true);
     this.#ports.reach?.('launch.announced');
     log.info({ runId, launch: this.#launch, headSha }, 'agent launched');
     metrics.launched(this.#ageMs());

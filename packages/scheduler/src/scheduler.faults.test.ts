@@ -114,12 +114,12 @@ describe('a task that meets a fault', () => {
       retryAfterMs: null,
     };
     await stage.event();
-    for (let attempt = 1; attempt <= 10; attempt += 1) {
+    for (let attempt = 1; attempt <= 40; attempt += 1) {
       expect(stage.launcher.agents).toHaveLength(attempt);
       gateway.submit(runIdOf(taskId, attempt), overloaded, 3);
       await stage.endAgent(exitedWell);
       expect(await stage.task()).toMatchObject({ failures: 0 });
-      await stage.clock.advance(600_000);
+      await stage.clock.advance(2_250_000);
     }
 
     expect(await stage.task()).toMatchObject({ state: 'dead', lastError: { code: 'model.overloaded' } });
@@ -132,7 +132,7 @@ describe('a task that meets a fault', () => {
     await stage.clock.advance(1_700_000);
     expect(await stage.task()).toMatchObject({ state: 'waiting', failures: 0, lastError: null });
 
-    await stage.clock.advance(10 * hour);
+    await stage.clock.advance(26 * hour);
 
     expect(await stage.task()).toMatchObject({ state: 'dead', lastError: { code: 'forge.not_ready' } });
     expect(gateway.states.at(-1)).toMatchObject({ kind: 'failed', headSha: sha('a'), willRetry: false });

@@ -110,7 +110,11 @@ describe('a task that is stopped', () => {
 
       await review(at, async () => {
         stage.clock.jump(4 * leaseTtlMs);
-        const taken = await stage.queue.lease({ owner: 'other', ttlMs: 600_000, maxRunning: 10 });
+        const taken = await stage.queue.lease({
+          owner: 'other',
+          ttlMs: 600_000,
+          limits: { total: 10, perForge: null, perProject: null },
+        });
         expect(taken).toMatchObject({ taskId, lease: 2 });
         written = gateway.writes.length;
       });

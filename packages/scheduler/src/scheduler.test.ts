@@ -224,7 +224,11 @@ describe('scheduler', () => {
   it('publishes what a scheduler left behind that died after its agent had ended', async () => {
     await stage.stop();
     await stage.event();
-    const dead = await stage.queue.lease({ owner: 'dead', ttlMs: 15_000, maxRunning: 1 });
+    const dead = await stage.queue.lease({
+      owner: 'dead',
+      ttlMs: 15_000,
+      limits: { total: 1, perForge: null, perProject: null },
+    });
     if (dead === null) throw new Error('nothing to lease');
     await stage.queue.beginLaunch(dead, sha('a'));
     const diffRefs = { baseSha: sha('c'), startSha: sha('c'), headSha: sha('a') };

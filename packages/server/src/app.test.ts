@@ -68,7 +68,7 @@ describe('server', () => {
         'duplicate',
         '',
       ]);
-      expect(await queue.list({ limit: 10 })).toMatchObject([
+      expect((await queue.list({ limit: 10 })).tasks).toMatchObject([
         { taskId: 'review:gitlab:42:7', trigger: 'opened', headSha: head, state: 'waiting' },
       ]);
     });
@@ -109,7 +109,11 @@ describe('server', () => {
 
       expect(await outcomeOf(await post(note('nice work', 10)))).toEqual([200, 'ignored-no-command', '']);
       expect(await outcomeOf(await post(note('again please\n/drydock review', 11)))).toEqual([200, 'queued', '']);
-      const leased = await queue.lease({ owner: 'test', ttlMs: 1000, maxRunning: 1 });
+      const leased = await queue.lease({
+        owner: 'test',
+        ttlMs: 1000,
+        limits: { total: 1, perForge: null, perProject: null },
+      });
       expect(leased?.command).toEqual({ verb: 'review', noteId: '11', userId: '3' });
     });
 
@@ -143,7 +147,7 @@ describe('server', () => {
       ['a forge by a name of the language', hook(), token, '/webhooks/__proto__', 404, 'unknown-forge'],
     ])('answers %s', async (_name, body, headers, path, status, outcome) => {
       expect(await outcomeOf(await post(body, headers, path))).toEqual([status, outcome, '']);
-      expect(await queue.list({ limit: 10 })).toEqual([]);
+      expect((await queue.list({ limit: 10 })).tasks).toEqual([]);
     });
 
     it('stops reading a body without a length at the cap', async () => {
@@ -251,6 +255,6 @@ describe('server', () => {
     expect((await fetch(`${server.url}/no-such-page`)).status).toBe(404);
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
     expect(metrics).toContain('drydock_webhook_requests_total{forge="gitlab",code="200"} 1');
-    expect(metrics).toContain('drydock_queue_depth 1');
+    expect(metrics).toContain('drydock_queue_depth{class="review"} 1');
   });
 });

@@ -1,6 +1,7 @@
 import {
   StaleError,
   TerminalError,
+  attemptOf,
   type Clock,
   type Log,
   type Publication,
@@ -64,7 +65,7 @@ async function publish(
       result,
       policy,
       usage: run.usage,
-      attempt: launch,
+      attempt: attemptOf(launch),
       assertCurrent,
     },
     signal,

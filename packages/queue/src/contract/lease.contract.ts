@@ -7,6 +7,8 @@ import {
   leaseNext,
   mustLease,
   mustRun,
+  nth,
+  room,
   sha,
   taskIdOfIid,
   type MakeQueue,
@@ -25,7 +27,7 @@ export function leaseContract(makeQueue: MakeQueue): void {
 
       expect(await leaseNext(queue)).toEqual({
         taskId,
-        lease: 1,
+        lease: nth(1),
         kind: 'review',
         subject: { forge: 'gitlab', projectId: '42', iid: 7 },
         projectPath: 'group/project',
@@ -36,9 +38,10 @@ export function leaseContract(makeQueue: MakeQueue): void {
         failures: 0,
         adopted: null,
         queuedAtMs,
+        doneHeadSha: null,
       });
       expect(await leaseNext(queue)).toBeNull();
-      expect(await queue.get(taskId)).toMatchObject({ state: 'leased', lease: 1 });
+      expect(await queue.get(taskId)).toMatchObject({ state: 'leased', lease: nth(1) });
     });
 
     it('takes the highest priority first, then what was ready first', async () => {
@@ -63,14 +66,14 @@ export function leaseContract(makeQueue: MakeQueue): void {
     it('gives out no more than may run, and again when one has ended', async () => {
       const { queue } = await makeQueue();
       for (const iid of [1, 2, 3]) await queue.enqueue(aTaskRequest({ iid }), atOnce);
-      const one = { owner: 'scheduler-1', ttlMs: 15_000, maxRunning: 1 };
+      const one = { owner: 'scheduler-1', ttlMs: 15_000, limits: room(1) };
 
       const first = await queue.lease(one);
       expect(await queue.lease(one)).toBeNull();
       if (first !== null) await queue.complete(first, { kind: 'done' });
 
       expect(await queue.lease(one)).toMatchObject({ subject: { iid: 2 } });
-      expect(await queue.lease({ ...one, maxRunning: 0 })).toBeNull();
+      expect(await queue.lease({ ...one, limits: room(0) })).toBeNull();
     });
 
     it('takes over a task whose lease ran out, before anything new', async () => {
@@ -78,10 +81,20 @@ export function leaseContract(makeQueue: MakeQueue): void {
       const lost = await mustRun(queue);
       await queue.enqueue(aCommand({ iid: 8 }), atOnce);
       advance(14_999);
-      expect(await queue.lease({ owner: 'scheduler-2', ttlMs: 15_000, maxRunning: 1 })).toBeNull();
+      expect(
+        await queue.lease({
+          owner: 'scheduler-2',
+          ttlMs: 15_000,
+          limits: room(1),
+        }),
+      ).toBeNull();
       advance(1);
 
-      const adopted = await queue.lease({ owner: 'scheduler-2', ttlMs: 15_000, maxRunning: 1 });
+      const adopted = await queue.lease({
+        owner: 'scheduler-2',
+        ttlMs: 15_000,
+        limits: room(1),
+      });
 
       expect(adopted).toMatchObject({ taskId, lease: lost.lease + 1, adopted: { state: 'leased', headSha: null } });
     });
@@ -97,7 +110,7 @@ export function leaseContract(makeQueue: MakeQueue): void {
       const second = await mustLease(queue);
 
       expect(second).toMatchObject({
-        launch: 1,
+        launch: nth(1),
         headSha: sha('b'),
         adopted: { state: 'publishing', headSha: sha('b') },
       });
@@ -155,14 +168,14 @@ export function leaseContract(makeQueue: MakeQueue): void {
     it('counts launches over the life of the subject', async () => {
       const { queue } = await makeQueue();
       const first = await mustRun(queue);
-      expect(await queue.beginLaunch(first, sha('a'))).toEqual({ kind: 'begun', launch: 1 });
-      expect(await queue.get(taskId)).toMatchObject({ state: 'running', launch: 1, headSha: sha('a') });
+      expect(await queue.beginLaunch(first, sha('a'))).toEqual({ kind: 'begun', launch: nth(1) });
+      expect(await queue.get(taskId)).toMatchObject({ state: 'running', launch: nth(1), headSha: sha('a') });
       await queue.complete(first, { kind: 'done' });
 
       const second = await mustRun(queue, aTaskRequest({ headSha: sha('b') }));
 
-      expect(second).toMatchObject({ lease: 2, launch: 1, headSha: sha('b'), failures: 0 });
-      expect(await queue.beginLaunch(second, sha('b'))).toEqual({ kind: 'begun', launch: 2 });
+      expect(second).toMatchObject({ lease: nth(2), launch: nth(1), headSha: sha('b'), failures: 0 });
+      expect(await queue.beginLaunch(second, sha('b'))).toEqual({ kind: 'begun', launch: nth(2) });
     });
 
     it('answers the same launch when it is asked again', async () => {
@@ -171,8 +184,8 @@ export function leaseContract(makeQueue: MakeQueue): void {
       await queue.beginLaunch(held, sha('a'));
       await queue.beginPublishing(held);
 
-      expect(await queue.beginLaunch(held, sha('a'))).toEqual({ kind: 'begun', launch: 1 });
-      expect(await queue.get(taskId)).toMatchObject({ state: 'publishing', launch: 1 });
+      expect(await queue.beginLaunch(held, sha('a'))).toEqual({ kind: 'begun', launch: nth(1) });
+      expect(await queue.get(taskId)).toMatchObject({ state: 'publishing', launch: nth(1) });
     });
 
     it('begins no second launch on another head', async () => {
@@ -191,7 +204,7 @@ export function leaseContract(makeQueue: MakeQueue): void {
       await queue.beginLaunch(await mustRun(queue), sha('a'));
       advance(15_000);
 
-      expect(await queue.beginLaunch(await mustLease(queue), sha('a'))).toEqual({ kind: 'begun', launch: 2 });
+      expect(await queue.beginLaunch(await mustLease(queue), sha('a'))).toEqual({ kind: 'begun', launch: nth(2) });
     });
   });
 

@@ -1,9 +1,17 @@
-import { taskIdOf, type Clock, type Sha, type TaskId, type TaskRequest } from '@drydock/core';
+import { numbersPerEpoch, taskIdOf, type Clock, type Sha, type TaskId, type TaskRequest } from '@drydock/core';
 import type { QueueSettings } from '../queue-settings.ts';
-import type { EnqueueOptions, LeasedTask, TaskFailure, TaskQueue } from '../task-queue.ts';
+import type { EnqueueOptions, LeaseLimits, LeasedTask, TaskFailure, TaskQueue } from '../task-queue.ts';
 
 /** When the tests take place: noon, so that a day's end is not near. */
 export const noonMs = Date.UTC(2026, 0, 15, 12);
+
+/** The epoch of a store whose life begins then. */
+export const noonEpoch = (noonMs - Date.UTC(2026, 0, 1)) / 1000;
+
+/** The nth lease or launch of a task in that epoch. */
+export function nth(count: number): number {
+  return noonEpoch * numbersPerEpoch + count;
+}
 
 /** A queue whose time the test moves, and whose retries take half of their longest delay. */
 export interface QueueUnderTest {
@@ -79,9 +87,14 @@ export function aFailure(overrides: Partial<TaskFailure> = {}): TaskFailure {
   return { class: 'transient', code: 'run.crashed', message: 'the agent ended', retryAfterMs: null, ...overrides };
 }
 
+/** Room for so many, of whatever forge and project. */
+export function room(total: number, others: Partial<LeaseLimits> = {}): LeaseLimits {
+  return { total, perForge: null, perProject: null, ...others };
+}
+
 /** Leases for 15 s, with room for ten. */
 export async function leaseNext(queue: TaskQueue): Promise<LeasedTask | null> {
-  return queue.lease({ owner: 'scheduler-1', ttlMs: 15_000, maxRunning: 10 });
+  return queue.lease({ owner: 'scheduler-1', ttlMs: 15_000, limits: room(10) });
 }
 
 /** As `leaseNext`, where the test knows that there is one. */

@@ -1,11 +1,11 @@
 -- Records that a new run begins. A lease begins one launch: asked again with the same head, it answers that one.
--- KEYS  14 task
--- ARGV  4 task id  5 lease  6 head
--- reply {'begun', launch} | {'lost'} | {'head-moved'}
-local KEY, ID, LEASE, HEAD = KEYS[14], ARGV[4], ARGV[5], ARGV[6]
+-- ARGV  4 task id  5 lease  6 head  7 what the history says
+-- reply {'epoch'}: it must be renewed first (epoch.lua) | {'begun', launch} | {'lost'} | {'head-moved'}
+local KEY, ID, LEASE, HEAD = KEYS[2], ARGV[4], ARGV[5], ARGV[6]
 local now = now_ms()
 local task = load(KEY, now)
-expect('zset', LEASES, INDEX.leased, INDEX.running, INDEX.publishing)
+local epoch = fields_of(CLOCK, 'epoch')[1]
+if not epoch then return { 'epoch' } end
 if not is_held(task, LEASE) then return { 'lost' } end
 if task.launchLease == LEASE then
   if task.launchHead ~= HEAD then return { 'head-moved' } end
@@ -13,10 +13,13 @@ if task.launchLease == LEASE then
 end
 
 local from = task.state
-local change = { state = 'running', launch = task.launch + 1, launchLease = LEASE, launchHead = HEAD, cHead = HEAD, updated = now }
+expect('zset', state_key(from), state_key('running'))
+local change = { state = 'running', launch = next_number(task.launch, tonumber(epoch)), launchLease = LEASE }
+change.launchHead, change.cHead, change.updated = HEAD, HEAD, now
 -- The head that superseded this task before it began is the one that now runs.
 if task.interrupt == 'superseded' and task.wHead == HEAD then change.interrupt = '' end
-redis.call('ZREM', INDEX[from], ID)
+redis.call('ZREM', state_key(from), ID)
+note(change, task, now, 'launched', task.owner or '', ARGV[7])
 write(KEY, task, change)
 index(ID, from, 'running', now)
 return { 'begun', task.launch }

@@ -1,30 +1,38 @@
 -- Put in front of every script by redis-lua.ts. What is the same for all of them:
--- KEYS  1 ready  2 delayed  3 leases  4 parked  5..13 an index for each state, in the order of STATES
--- ARGV  1 the time in ms for tests; '': Redis TIME  2 channel of wake-ups  3 retention of ended tasks in ms
+-- KEYS  1 clock: a hash with v, epoch, run, swept (see epoch.lua), time and arrivals (see turns.lua)
+--       2 the task's hash, in scripts about one task
+-- ARGV  1 the time in ms for tests; '': Redis TIME  2 root of all keys, with the hash tag  3 retention of ended tasks in ms
+-- All other names are made of the root, so that they are in the same slot.
 --
--- A task's hash: v path state lease launch launchLease launchHead newest updated owner interrupt outcome why endedAt
--- errorCode errorMessage; w… is the payload that waits, c… the one that runs or ended last:
--- Trigger Priority Command Head Queued Failures Infra, and of w… also Ready NotBefore Urgent Why.
+-- A task's hash: v path state lease launch launchLease launchHead newest updated owner adoptions doneHead interrupt outcome
+-- why endedAt errorCode errorMessage events; w… is the payload that waits, c… the one that runs or ended last:
+-- Trigger Priority Command Head Queued Failures Infra, and of w… also Ready NotBefore Urgent Why; e0…e49 the newest events,
+-- `events` counts all. What is empty or 0 is left out. Short values keep the hash a listpack.
 --
 -- A script first reads and checks, then writes; nothing may fail between two writes, for Redis rolls nothing back.
 -- Scripts of a lease holder begin their writes with ZREM, which frees memory: so they also run on a store that is full.
-local READY, DELAYED, LEASES, PARKED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local CHANNEL, RETENTION = ARGV[2], tonumber(ARGV[3])
-local STATES = { 'waiting', 'leased', 'running', 'publishing', 'done', 'skipped', 'superseded', 'cancelled', 'dead' }
+local CLOCK, ROOT, RETENTION = KEYS[1], ARGV[2], tonumber(ARGV[3])
+local DUE, LEASES, PARKED = ROOT .. 'due', ROOT .. 'leases', ROOT .. 'parked'
 local RUNNING = { leased = true, running = true, publishing = true }
-local INDEX = {}
-for i, state in ipairs(STATES) do INDEX[state] = KEYS[4 + i] end
 local PAYLOAD = { 'Trigger', 'Priority', 'Command', 'Head', 'Queued', 'Failures', 'Infra' }
-local WAITING_FIELDS = {
-  'wTrigger', 'wPriority', 'wCommand', 'wHead', 'wQueued', 'wFailures', 'wInfra', 'wReady', 'wNotBefore', 'wUrgent', 'wWhy',
+local FIELDS = {
+  'v', 'path', 'state', 'lease', 'launch', 'launchLease', 'launchHead', 'newest', 'updated', 'owner', 'adoptions', 'doneHead',
+  'interrupt', 'outcome', 'why', 'endedAt', 'errorCode', 'errorMessage', 'events', 'wTrigger', 'wPriority', 'wCommand', 'wHead',
+  'wQueued', 'wFailures', 'wInfra', 'wReady', 'wNotBefore', 'wUrgent', 'wWhy', 'cTrigger', 'cPriority', 'cCommand', 'cHead',
+  'cQueued', 'cFailures', 'cInfra',
 }
+local HISTORY = 50
 local TRIM_BATCH = 10
+local EPOCH_NUMBERS = 4194304
 
 local function now_ms()
   if ARGV[1] ~= '' then return tonumber(ARGV[1]) end
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+
+local function text(number) return string.format('%.0f', number) end
+local function state_key(state) return ROOT .. 'state:' .. state end
 
 local function expect(kind, ...)
   for _, key in ipairs({ ... }) do
@@ -35,13 +43,22 @@ local function expect(kind, ...)
   end
 end
 
+-- Fields of a hash that must be one; those that are not there are false.
+local function fields_of(key, ...)
+  local found = redis.pcall('HMGET', key, ...)
+  if found.err then error('WRONGTYPE ' .. key .. ' holds something else than a hash', 0) end
+  return found
+end
+
 -- The task's hash as a table; empty when there is none, or it ended longer ago than it is kept.
 local function load(key, now)
-  expect('hash', key)
-  local flat = redis.call('HGETALL', key)
+  local found = fields_of(key, unpack(FIELDS))
   local task = {}
-  for i = 1, #flat, 2 do task[flat[i]] = flat[i + 1] end
-  if #flat > 0 and task.v ~= '1' then error('WRONGVERSION ' .. key .. ' has version ' .. tostring(task.v), 0) end
+  for i, name in ipairs(FIELDS) do
+    if found[i] and found[i] ~= '' then task[name] = found[i] end
+  end
+  if not task.v and redis.call('EXISTS', key) == 0 then return task, nil end
+  if task.v ~= '1' and task.v ~= '2' then error('WRONGVERSION ' .. key .. ' has version ' .. tostring(task.v), 0) end
   if task.outcome and task.state == task.outcome and task.endedAt + RETENTION <= now then return {}, task.state end
   return task, nil
 end
@@ -50,44 +67,54 @@ local function is_held(task, lease)
   return RUNNING[task.state] and task.lease == lease
 end
 
--- Both `task` and the hash get the fields.
+-- Both `task` and the hash get the fields. Empty and 0 are left out, but for `newest`, of which 0 is a time.
 local function write(key, task, fields)
-  local flat = {}
+  local set, gone = {}, {}
   for name, value in pairs(fields) do
-    if type(value) == 'number' then value = string.format('%.0f', value) end
-    task[name] = value
-    flat[#flat + 1] = name
-    flat[#flat + 1] = value
+    if type(value) == 'number' then value = text(value) end
+    if value == '' or (value == '0' and name ~= 'newest') then
+      if task[name] then gone[#gone + 1] = name end
+      task[name] = nil
+    else
+      task[name] = value
+      set[#set + 1] = name
+      set[#set + 1] = value
+    end
   end
-  redis.call('HSET', key, unpack(flat))
+  redis.call('HSET', key, unpack(set))
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
-local function clear_waiting(key, task)
-  for _, name in ipairs(WAITING_FIELDS) do task[name] = nil end
-  redis.call('HDEL', key, unpack(WAITING_FIELDS))
+-- Adds one more event to the fields that are going to be written.
+local function note(fields, task, now, what, who, detail)
+  local count = (task.events or 0) + 1
+  fields.v, fields.updated, fields.events = '2', fields.updated or now, count
+  fields['e' .. (count % HISTORY)] = text(now) .. '|' .. what .. '|' .. who .. '|' .. detail
+end
+
+local function flat(task)
+  local pairs_of = {}
+  for name, value in pairs(task) do
+    if not string.match(name, '^e%d') then
+      pairs_of[#pairs_of + 1] = name
+      pairs_of[#pairs_of + 1] = value
+    end
+  end
+  return pairs_of
 end
 
 local function index(id, from, to, now)
-  if from and from ~= to then redis.call('ZREM', INDEX[from], id) end
-  redis.call('ZADD', INDEX[to], string.format('%.0f', now), id)
+  if from and from ~= to then redis.call('ZREM', state_key(from), id) end
+  redis.call('ZADD', state_key(to), text(now), id)
 end
 
--- Highest priority first, then the one that was ready first. Priorities are 0 to 99: exact in a double.
-local function ready_score(priority, ready)
-  return string.format('%.0f', (99 - priority) * 1e13 + ready)
-end
-
-local function place(id, task, now)
-  local ready = tonumber(task.wReady)
-  if ready <= now then
-    redis.call('ZREM', DELAYED, id)
-    redis.call('ZADD', READY, ready_score(task.wPriority, ready), id)
-  else
-    redis.call('ZREM', READY, id)
-    redis.call('ZADD', DELAYED, string.format('%.0f', ready), id)
-  end
+-- The number after this one; in a new epoch it is greater than all of older ones, and counts on.
+local function next_number(previous, epoch)
+  previous = tonumber(previous or 0)
+  if previous >= epoch * EPOCH_NUMBERS then return previous + 1 end
+  return epoch * EPOCH_NUMBERS + previous % EPOCH_NUMBERS + 1
 end
 
 local function wake()
-  redis.call('PUBLISH', CHANNEL, '1')
+  redis.call('PUBLISH', ROOT .. 'wake', '1')
 end

@@ -1,42 +1,54 @@
--- Lets a held task wait again, together with what came in meanwhile.
--- KEYS  14 task
--- ARGV  4 task id  5 lease  6 delay ms  7 why, or ''
---       8 '1': after a fault, and  9 failures  10 infra failures  11 code  12 message
--- reply {'back', delay ms, failures} | {'lost'}
-local KEY, ID, DELAY = KEYS[14], ARGV[4], tonumber(ARGV[6])
+-- Lets a held task wait again, together with what came in meanwhile. One that was cancelled ends.
+-- ARGV  4 task id  5 lease  6 delay ms  7 why, or ''  8 what the history says  9 why it ends if it was cancelled
+--       10 '1': after a fault, and  11 failures  12 infra failures  13 code  14 message
+-- reply {'back', delay ms, failures} | {'cancelled'} | {'lost'}
+local KEY, ID, DELAY = KEYS[2], ARGV[4], tonumber(ARGV[6])
 local now = now_ms()
 local task = load(KEY, now)
-expect('zset', READY, DELAYED, LEASES, INDEX.waiting, INDEX.leased, INDEX.running, INDEX.publishing)
 if not is_held(task, ARGV[5]) then return { 'lost' } end
 
-local from = task.state
-local failures, infra = task.cFailures, task.cInfra
-local change = { state = 'waiting', updated = now, owner = '', interrupt = '', wWhy = ARGV[7] }
-if ARGV[8] == '1' then
-  failures, infra, change.errorCode, change.errorMessage = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local from, project, is_fault = task.state, project_of(ID), ARGV[10] == '1'
+expect_leases(project)
+if task.interrupt == 'cancelled' then
+  expect_ending(project, from, 'cancelled', now)
+  local ending = { outcome = 'cancelled', why = ARGV[9], detail = ARGV[9] }
+  if is_fault then ending.failures, ending.infra, ending.code, ending.message = ARGV[11], ARGV[12], ARGV[13], ARGV[14] end
+  settle(KEY, ID, project, task, now, ending)
+  return { 'cancelled' }
+end
+expect('zset', state_key(from), state_key('waiting'))
+expect_places(project)
+
+local failures, infra = task.cFailures or 0, task.cInfra or 0
+local change = { state = 'waiting', updated = now, interrupt = '', wWhy = ARGV[7] }
+if is_fault then
+  failures, infra, change.errorCode, change.errorMessage = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
 end
 change.wNotBefore, change.wReady, change.wUrgent = now + DELAY, now + DELAY, ''
 if not task.wTrigger then
-  for _, name in ipairs(PAYLOAD) do change['w' .. name] = task['c' .. name] end
+  for _, name in ipairs(PAYLOAD) do change['w' .. name] = task['c' .. name] or '' end
   change.wFailures, change.wInfra = failures, infra
 else
   if tonumber(task.cPriority) > tonumber(task.wPriority) then
-    change.wTrigger, change.wPriority, change.wCommand = task.cTrigger, task.cPriority, task.cCommand
+    change.wTrigger, change.wPriority, change.wCommand = task.cTrigger, task.cPriority, task.cCommand or ''
   end
-  if task.wHead == '' then change.wHead = task.cHead end
-  if task.wHead == '' or task.cHead == '' or task.wHead == task.cHead then
+  if not task.wHead then change.wHead = task.cHead or '' end
+  if not task.wHead or not task.cHead or task.wHead == task.cHead then
     change.wFailures, change.wInfra, change.wQueued = failures, infra, task.cQueued
   end
-  if task.wUrgent == '1' then
+  if task.wUrgent then
     change.wNotBefore, change.wReady, change.wUrgent = 0, tonumber(task.wReady), '1'
   else
     change.wReady = math.max(now + DELAY, tonumber(task.wReady))
   end
 end
 
-redis.call('ZREM', LEASES, ID)
+let_go(ID, project)
+note(change, task, now, is_fault and 'retrying' or 'released', task.owner or '', ARGV[8])
+change.owner = ''
 write(KEY, task, change)
 index(ID, from, 'waiting', now)
-place(ID, task, now)
+place(ID, project, task, now, false)
+enter(project)
 wake()
-return { 'back', string.format('%.0f', math.max(0, task.wReady - now)), task.wFailures }
+return { 'back', text(math.max(0, task.wReady - now)), task.wFailures or '0' }

@@ -1,27 +1,31 @@
 -- Counts. A task whose lease ran out waits for a new holder, so it counts as waiting.
--- KEYS  none of its own
--- ARGV  4 prefix of day keys
+-- ARGV  4 how many of the projects in turn to look at, of each forge
 -- reply {waiting, running, dead, processed today, age of the oldest ready in ms}, as text
 local now = now_ms()
-local upto = string.format('%.0f', now)
-local day = ARGV[4] .. string.format('%.0f', math.floor(now / 86400000))
+local upto = text(now)
+local day = ROOT .. 'day:' .. text(math.floor(now / 86400000))
 expect('hash', day)
-expect('zset', READY, DELAYED, LEASES, INDEX.dead)
+expect('zset', DUE, LEASES, FORGES, state_key('waiting'), state_key('dead'))
 
 local oldest = now
 local function older(found)
   if found[2] then oldest = math.min(oldest, tonumber(found[2])) end
 end
-older(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', upto, 'WITHSCORES', 'LIMIT', 0, 1))
+older(redis.call('ZRANGEBYSCORE', DUE, '-inf', upto, 'WITHSCORES', 'LIMIT', 0, 1))
 older(redis.call('ZRANGEBYSCORE', LEASES, '-inf', upto, 'WITHSCORES', 'LIMIT', 0, 1))
--- The first of each priority: at most as many steps as there are priorities in use.
-local bucket = 0
-while bucket <= 99 do
-  local first = redis.call('ZRANGEBYSCORE', READY, string.format('%.0f', bucket * 1e13), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if not first[2] then break end
-  bucket = math.floor(first[2] / 1e13)
-  oldest = math.min(oldest, first[2] - bucket * 1e13)
-  bucket = bucket + 1
+for _, forge in ipairs(redis.call('ZRANGE', FORGES, 0, -1)) do
+  for _, member in ipairs(redis.call('ZRANGE', turns_key(forge), 0, ARGV[4] - 1)) do
+    local ready = ready_key(forge .. ':' .. string.match(member, ':(.+)$'))
+    -- The first of each priority: at most as many steps as there are priorities in use.
+    local bucket = 0
+    while bucket <= 99 do
+      local first = redis.call('ZRANGEBYSCORE', ready, text(bucket * 1e13), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+      if not first[2] then break end
+      bucket = math.floor(first[2] / 1e13)
+      oldest = math.min(oldest, first[2] - bucket * 1e13)
+      bucket = bucket + 1
+    end
+  end
 end
 
 local processed = 0
@@ -30,11 +34,11 @@ for _, outcome in ipairs({ 'done', 'skipped', 'superseded', 'cancelled', 'dead' 
 end
 local expired = redis.call('ZCOUNT', LEASES, '-inf', upto)
 local counts = {
-  redis.call('ZCARD', READY) + redis.call('ZCARD', DELAYED) + expired,
+  redis.call('ZCARD', state_key('waiting')) + expired,
   redis.call('ZCARD', LEASES) - expired,
-  redis.call('ZCOUNT', INDEX.dead, '(' .. string.format('%.0f', now - RETENTION), '+inf'),
+  redis.call('ZCOUNT', state_key('dead'), '(' .. text(now - RETENTION), '+inf'),
   processed,
   now - oldest,
 }
-for i, count in ipairs(counts) do counts[i] = string.format('%.0f', count) end
+for i, count in ipairs(counts) do counts[i] = text(count) end
 return counts

@@ -1,0 +1,31 @@
+-- Ends a task that waits, or asks the holder of a running one to stop for good; what waits behind it goes as well.
+-- ARGV  4 task id  5 why  6 who
+-- reply 'cancelled' | 'cancelling' | 'absent'
+local KEY, ID = KEYS[2], ARGV[4]
+local now = now_ms()
+local task = load(KEY, now)
+local from, project = task.state, project_of(ID)
+if from ~= 'waiting' and not RUNNING[from] then return 'absent' end
+
+local change = { wReady = '', wNotBefore = '', wUrgent = '', wWhy = '' }
+for _, name in ipairs(PAYLOAD) do change['w' .. name] = '' end
+if RUNNING[from] then
+  change.interrupt, change.updated = 'cancelled', tonumber(task.updated)
+  note(change, task, now, 'cancelling', ARGV[6], '')
+  write(KEY, task, change)
+  wake()
+  return 'cancelling'
+end
+
+expect_ending(project, from, 'cancelled', now)
+for _, name in ipairs(PAYLOAD) do change['c' .. name] = task['w' .. name] or '' end
+change.state, change.outcome, change.why, change.endedAt, change.updated = 'cancelled', 'cancelled', ARGV[5], now, now
+redis.call('ZREM', ready_key(project), ID)
+not_due(ID, project)
+note(change, task, now, 'cancelled', ARGV[6], '')
+write(KEY, task, change)
+index(ID, from, 'cancelled', now)
+count_ended('cancelled', now)
+keep_record(KEY, ID, project, 'cancelled', now)
+wake()
+return 'cancelled'

@@ -1,0 +1,58 @@
+-- Put after turns.lua where tasks end.
+local function day_key(now) return ROOT .. 'day:' .. text(math.floor(now / 86400000)) end
+
+local function expect_ending(project, from, outcome, now)
+  expect('hash', day_key(now))
+  expect('zset', state_key(from), state_key('waiting'), state_key(outcome))
+  expect_places(project)
+end
+
+-- Counts it, and lets the record and what else is old go in time.
+local function keep_record(key, id, project, outcome, now)
+  redis.call('PEXPIRE', key, ARGV[3])
+  local index_key = state_key(outcome)
+  local gone = redis.call('ZRANGEBYSCORE', index_key, '-inf', text(now - RETENTION), 'LIMIT', 0, TRIM_BATCH)
+  if #gone > 0 then redis.call('ZREM', index_key, unpack(gone)) end
+  rest(project)
+end
+
+local function count_ended(outcome, now)
+  local day = day_key(now)
+  redis.call('HINCRBY', day, outcome, 1)
+  redis.call('HSET', day, 'v', '1')
+  redis.call('PEXPIRE', day, ARGV[3])
+end
+
+-- Ends a held task. What came in meanwhile waits from now on. `ending`: outcome, why, detail of the event, and perhaps
+-- failures, infra, code and message of the fault it ended by.
+local function settle(key, id, project, task, now, ending)
+  local from, outcome = task.state, ending.outcome
+  local requeued = task.wTrigger ~= nil
+  local change = { outcome = outcome, why = ending.why, endedAt = now, updated = now, owner = '', interrupt = '' }
+  change.state = requeued and 'waiting' or outcome
+  if outcome == 'done' and task.cHead then change.doneHead = task.cHead end
+  if ending.code then
+    change.cFailures, change.cInfra = ending.failures, ending.infra
+    change.errorCode, change.errorMessage = ending.code, ending.message
+  elseif requeued then
+    change.errorCode, change.errorMessage = '', ''
+  end
+  -- What was superseded did not answer the person who asked: the order goes on with the newer head.
+  if requeued and outcome == 'superseded' and tonumber(task.cPriority) > tonumber(task.wPriority) then
+    change.wTrigger, change.wPriority, change.wCommand = task.cTrigger, task.cPriority, task.cCommand or ''
+  end
+
+  let_go(id, project)
+  note(change, task, now, outcome, task.owner or '', ending.detail)
+  write(key, task, change)
+  index(id, from, task.state, now)
+  count_ended(outcome, now)
+  if requeued then
+    place(id, project, task, now, false)
+  else
+    keep_record(key, id, project, outcome, now)
+  end
+  enter(project)
+  wake()
+  return requeued
+end

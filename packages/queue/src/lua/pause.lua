@@ -1,0 +1,22 @@
+-- Begins or ends a pause.
+-- ARGV  4 scope  5 project of the scope, or ''  6 '1': begins  7 who  8 why
+-- reply 1: changed | 0: it was so before
+local now = now_ms()
+expect('hash', PAUSES)
+local project = ARGV[5]
+if project ~= '' then expect_places(project) end
+if ARGV[6] == '1' then
+  if redis.call('HSETNX', PAUSES, ARGV[4], text(now) .. '|' .. ARGV[7] .. '|' .. ARGV[8]) == 0 then return 0 end
+  if project ~= '' then
+    leave(project)
+    redis.call('ZADD', PROJECTS, 0, project)
+  end
+  return 1
+end
+if redis.call('HDEL', PAUSES, ARGV[4]) == 0 then return 0 end
+if project ~= '' then
+  enter(project)
+  rest(project)
+end
+wake()
+return 1

@@ -1,0 +1,21 @@
+-- Replaces the shares of all projects.
+-- ARGV  4.. project, share; in turn, ordered by project
+-- reply 'OK'
+expect('hash', SHARES)
+local changed, seen = {}, {}
+for _, project in ipairs(redis.call('HKEYS', SHARES)) do
+  changed[#changed + 1], seen[project] = project, true
+end
+redis.call('DEL', SHARES)
+for i = 4, #ARGV, 2 do
+  redis.call('HSET', SHARES, ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', PROJECTS, 0, ARGV[i])
+  if not seen[ARGV[i]] then changed[#changed + 1] = ARGV[i] end
+end
+table.sort(changed)
+for _, project in ipairs(changed) do
+  enter(project)
+  rest(project)
+end
+wake()
+return 'OK'

@@ -1,0 +1,29 @@
+import { PauseScope, type ProjectKey } from '@drydock/core';
+
+/** Names a scope: `all`, `forge:gitlab`, `project:gitlab:42`. */
+export function scopeKey(scope: PauseScope): string {
+  switch (scope.kind) {
+    case 'all':
+      return 'all';
+    case 'forge':
+      return `forge:${scope.forge}`;
+    case 'project':
+      return `project:${scope.forge}:${scope.projectId}`;
+  }
+}
+
+/** The scope of that name. */
+export function scopeOf(key: string): PauseScope {
+  const [kind, forge, projectId] = key.split(':');
+  return PauseScope.parse({
+    kind,
+    ...(forge === undefined ? {} : { forge }),
+    ...(projectId === undefined ? {} : { projectId }),
+  });
+}
+
+/** Whether any pause holds the project back. */
+export function isPausedIn(pauses: ReadonlyMap<string, unknown>, project: ProjectKey): boolean {
+  const forge = project.slice(0, project.indexOf(':'));
+  return pauses.has('all') || pauses.has(`forge:${forge}`) || pauses.has(`project:${project}`);
+}
