@@ -10,6 +10,7 @@ import {
   type Sha,
 } from '@drydock/core';
 import { isOverLimit } from './diff/left-out.ts';
+import { countCutLines } from './diff/render-diff.ts';
 import type { LoopEnd } from './loop/agent-loop.ts';
 import type { ReviewSession } from './review-session.ts';
 
@@ -107,6 +108,14 @@ function notReadFiles(session: ReviewSession, end: LoopEnd): readonly NotRead[] 
   const why = end.kind === 'early' ? 'the review ended before it' : 'not opened';
   for (const { diff } of session.unopened()) {
     if (!told.has(diff.newPath)) told.set(diff.newPath, { path: diff.newPath, why });
+  }
+  for (const { diff, leftOut } of session.files) {
+    const cut = leftOut === null ? countCutLines(diff) : 0;
+    if (cut === 0 || told.has(diff.newPath)) continue;
+    told.set(diff.newPath, {
+      path: diff.newPath,
+      why: `${cut} of its changed lines are too long to be read to their end`,
+    });
   }
   return [...told.values()];
 }

@@ -151,6 +151,18 @@ describe('runAgent', () => {
     });
   });
 
+  it('does not say that it read lines whose end nobody was shown', async () => {
+    const { result } = await play({
+      head: { ...head, 'long.js': `${'x '.repeat(1001)}\nshort\n` },
+      script: [read, reply.toolUse('show_diff', { path: 'long.js' }), report, finish],
+    });
+
+    expect(result).toMatchObject({
+      partial: '1 of 2 files to be reviewed were not read, or not wholly.',
+      notRead: [{ path: 'long.js', why: '1 of its changed lines are too long to be read to their end' }],
+    });
+  });
+
   it('asks no model when there is nothing to look at', async () => {
     const { result, bodies } = await play({ head: { 'yarn.lock': 'b\n' }, script: [] });
 

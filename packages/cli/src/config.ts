@@ -10,7 +10,11 @@ export const ReviewConfig = z.object({
   base: z.string().optional().describe('Revision that the change is compared with (--base)'),
   format: z.enum(reportFormats).default('text').describe('Form of the report (--format)'),
   failOn: Severity.optional().describe('Findings of this severity or worse end the command with 1 (--fail-on)'),
-  maxCost: z.coerce.number().positive().optional().describe('US dollars that the review may cost (--max-cost)'),
+  maxCost: z.coerce
+    .number({ error: 'an amount of dollars, such as 0.50' })
+    .positive({ error: 'an amount of dollars, such as 0.50' })
+    .optional()
+    .describe('US dollars that the review may cost (--max-cost)'),
   model: z
     .string()
     .optional()

@@ -42,6 +42,7 @@ async function main(): Promise<void> {
   });
   try {
     await program.parseAsync(process.argv);
+    if (ending !== null && process.exitCode === exitCodes.interrupted) process.exitCode = endedBy[ending];
   } catch (error) {
     process.exitCode = await report(error, ending);
   }

@@ -50,6 +50,7 @@ export const ReviewReport = z.strictObject({
     targetBranch: z.string(),
     /** Null: it stands on no forge. */
     webUrl: z.string().nullable(),
+    /** All zeros: there was nothing to compare. */
     diffRefs: DiffRefs,
   }),
   model: z.string(),

@@ -47,7 +47,7 @@ describe('HttpGateway', () => {
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    gateway = new HttpGateway({ url: urlOf(server), controlToken: token, timeoutMs: 300, longTimeoutMs: 600 });
+    gateway = new HttpGateway({ url: urlOf(server), controlToken: token, timeoutMs: 1000, longTimeoutMs: 20_000 });
   });
   afterEach(async () => {
     server.closeAllConnections();
@@ -243,7 +243,7 @@ describe('HttpGateway', () => {
 
   it('gives starting and publishing the longer time', async () => {
     answer = (_request, response) => {
-      setTimeout(() => response.writeHead(422).end(), 400);
+      setTimeout(() => response.writeHead(422).end(), 1500);
     };
 
     expect(await failure(read())).toMatchObject({ code: 'gateway.timeout' });

@@ -4,8 +4,11 @@ import { CappedLines, type TextCap } from '../tools/cap-text.ts';
 import { visibleLine } from '../tools/visible-text.ts';
 import { countChanges } from './left-out.ts';
 
+/** Characters of a line that any tool shows. */
+const longestShownLine = 2000;
+
 const overviewCap: TextCap = { maxLines: 2000, maxBytes: 200_000, maxLineChars: 8000 };
-const diffCap: TextCap = { maxLines: 4000, maxBytes: 200_000, maxLineChars: 2000 };
+const diffCap: TextCap = { maxLines: 4000, maxBytes: 200_000, maxLineChars: longestShownLine };
 
 const signs = { context: ' ', added: '+', removed: '-' } as const;
 
@@ -38,6 +41,12 @@ export function renderFileDiff(file: FileDiff): string {
   if (file.rows.count === 0) lines.notice(whyNoRows(file));
   for (const notice of notices(file)) lines.notice(notice);
   return lines.toString();
+}
+
+/** How many changed lines are so long that nobody was shown their end. */
+export function countCutLines(file: FileDiff): number {
+  const isCut = ({ kind, text }: DiffRow) => kind !== 'context' && text.length > longestShownLine;
+  return file.hunks.reduce((count, hunk) => count + [...rowsOf(file, hunk)].filter(isCut).length, 0);
 }
 
 function hunkLine(hunk: Hunk): string {

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -157,6 +157,23 @@ describe('drydock check-config', () => {
     expect(stderr).toContain('nowhere.yaml cannot be read: there is no such file');
     expect(stderr).toContain('it is a folder');
     expect(stdout).toContain('did you mean high?');
+  });
+
+  it('follows no link that a repository holds, and waits for no pipe', async () => {
+    const place = join(folder, 'linked');
+    await mkdir(place);
+    await promisify(execFile)('git', ['init', '-q', place]);
+    await write('outside.txt', 'of no concern: SECRET\n');
+    await symlink('../outside.txt', join(place, '.drydock.yaml'));
+    await promisify(execFile)('mkfifo', [join(place, 'pipe.yaml')]);
+
+    const link = await checkConfig([], { cwd: place });
+    const pipe = await checkConfig(['pipe.yaml'], { cwd: place });
+
+    expect(link).toMatchObject({ code: exitCodes.failed, stdout: '' });
+    expect(link.stderr).toContain('symbolic link');
+    expect(pipe).toMatchObject({ code: exitCodes.failed, stdout: '' });
+    expect(pipe.stderr).toContain('it is no file');
   });
 
   it('lets nothing of a file reach the terminal as a command', async () => {

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ConfigKind } from '@drydock/policy';
@@ -27,8 +27,16 @@ export function kindByName(file: string): ConfigKind {
   return [repositoryFileName, '.drydock.yml'].includes(basename(file)) ? 'repository' : 'policy';
 }
 
+/**
+ * Without waiting, as a pipe would have us do, and of a file only: others may never end, or never begin. In a repository
+ * a link may have been put by a stranger, to show what stands elsewhere on this machine; a review does not follow it.
+ */
 async function readStart(file: string): Promise<Buffer> {
-  await using handle = await open(file, 'r');
+  const follow = kindByName(file) === 'repository' ? constants.O_NOFOLLOW : 0;
+  await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | follow);
+  const found = await handle.stat();
+  if (found.isDirectory()) throw new Error('it is a folder');
+  if (!found.isFile()) throw new Error('it is no file; - reads standard input');
   const buffer = Buffer.alloc(maxBytes);
   let length = 0;
   while (length < maxBytes) {
@@ -56,8 +64,8 @@ function whyUnreadable(error: unknown): string {
   const reasons = new Map([
     ['ENOENT', 'there is no such file'],
     ['ENOTDIR', 'there is no such file'],
-    ['EISDIR', 'it is a folder'],
     ['EACCES', 'permission denied'],
+    ['ELOOP', 'it is a symbolic link, which a review does not follow'],
   ]);
-  return reasons.get(code) ?? (code === '' ? String(error) : code);
+  return reasons.get(code) ?? (code === '' && error instanceof Error ? error.message : code);
 }

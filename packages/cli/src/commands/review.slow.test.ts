@@ -199,7 +199,7 @@ describe('drydock review', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('ends by %s with what it cost so far what it cost so far, and leaves nothing running', async () => {
+  ] as const)('ends by %s with what it cost so far, and leaves nothing running', async (signal, expected) => {
     const rules = scriptedReviewer();
     await using claude = await startFakeClaude({
       apiKey: 'key',

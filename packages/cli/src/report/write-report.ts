@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, open, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { access, constants, open, realpath, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError } from '@drydock/core';
 import { fillsTerminal, pagerCommand, showInPager } from './pager.ts';
@@ -35,6 +35,16 @@ export async function checkReportFile(file: string): Promise<void> {
     await access(target.kind === 'special' ? file : dirname(target.path), constants.W_OK);
   } catch (error) {
     throw new ConfigError(`cannot write the report to ${file}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Removes a report that tells of an earlier review. What is no file, such as a pipe, stays. */
+export async function removeReport(file: string): Promise<void> {
+  try {
+    const target = await targetOf(file);
+    if (target.kind === 'file') await rm(target.path, { force: true });
+  } catch (error) {
+    throw new ConfigError(`cannot remove the old report ${file}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -5,13 +5,14 @@ import type { CliPorts } from '../cli-ports.ts';
 import { usageText } from '../progress/progress-words.ts';
 import { progressView, type ProgressForm } from '../progress/progress-view.ts';
 import { renderReport } from '../report/render-report.ts';
-import { count, outcomeOf } from '../report/report-words.ts';
+import { outcomeOf } from '../report/report-words.ts';
 import { lookOf, plainLook } from '../report/text-look.ts';
-import { visibleLines } from '../report/visible-text.ts';
-import { checkReportFile, writeReport } from '../report/write-report.ts';
+import { checkReportFile, removeReport, writeReport } from '../report/write-report.ts';
 import { askToPost } from './ask-to-post.ts';
+import { emptyReport } from './empty-report.ts';
 import { reviewExitCode } from './review-exit.ts';
 import { reviewOptions, type ReviewFlags, type ReviewOptions } from './review-options.ts';
+import { sayEnd } from './say-end.ts';
 
 /** Runs `drydock review`: shows what happens, writes the report, and sets the exit code. */
 export async function review(url: string | undefined, flags: ReviewFlags, ports: CliPorts): Promise<void> {
@@ -42,7 +43,8 @@ export async function review(url: string | undefined, flags: ReviewFlags, ports:
     });
     view[Symbol.dispose]();
     if (end.kind === 'reviewed' && !options.isPosting) await write(end.report, end.rootDir);
-    say(end, options, ports);
+    await tidyReport(end, { flags, options }, ports);
+    sayEnd(end, options, ports.stderr);
     ports.setExitCode(reviewExitCode(end, options.failOn));
   } finally {
     view[Symbol.dispose]();
@@ -63,7 +65,8 @@ async function writeTo(
   const file = flags.output ?? null;
   const { format } = options;
   const look = file === null ? lookOf({ isTerminal: stdout.isTTY, columns: stdout.columns, environment }) : plainLook;
-  const text = renderReport(report, { format, look, rootDir, toolVersion: version, repositoryUrl: null });
+  const rendered = renderReport(report, { format, look, rootDir, toolVersion: version, repositoryUrl: null });
+  const text = file === null && environment['GITHUB_ACTIONS'] === 'true' ? withoutCommands(rendered) : rendered;
   // A question follows, and a pager would take it with it.
   const mayPage = flags.pager && format === 'text' && !options.isPosting;
   await writeReport(text, { file, stdout, environment, mayPage });
@@ -72,62 +75,30 @@ async function writeTo(
   }
 }
 
+/** A line that begins so is an order to the runner of GitHub, and the names in a report are a stranger's. */
+function withoutCommands(text: string): string {
+  return text.replace(/^(\s*):(?=:)/gm, '$1: ').replace(/##(?=\[)/g, '# #');
+}
+
+/**
+ * What a pipeline takes up afterwards tells of this run: an empty report where there was nothing to review, and none
+ * where there is no review. An older one must not be taken for it.
+ */
+async function tidyReport(
+  end: ReviewEnd,
+  { flags, options }: { readonly flags: ReviewFlags; readonly options: ReviewOptions },
+  ports: CliPorts,
+): Promise<void> {
+  const isForPeople = flags.output === undefined && options.format === 'text';
+  if (end.kind === 'nothing' && !isForPeople) {
+    await writeTo(emptyReport(end.why, options.settings), { rootDir: null, flags, options }, ports);
+  } else if (end.kind !== 'reviewed' && end.kind !== 'nothing' && flags.output !== undefined) {
+    await removeReport(flags.output);
+  }
+}
+
 /** Posting cannot be undone: a person at a terminal is asked, a pipeline has said it with --post. */
 async function mayPost(report: ReviewReport, { yes }: ReviewFlags, { stderr, signal }: CliPorts): Promise<boolean> {
   if (yes === true || !process.stdin.isTTY || !stderr.isTTY) return true;
   return askToPost(report, { input: process.stdin, output: stderr }, signal);
 }
-
-/** What is said after, or in place of, the report. */
-function say(end: ReviewEnd, { isPosting }: ReviewOptions, { stderr }: CliPorts): void {
-  const line = (...texts: readonly string[]) => {
-    for (const text of texts.flatMap(visibleLines)) stderr.write(`${text}\n`);
-  };
-  switch (end.kind) {
-    case 'reviewed': {
-      const { publication } = end;
-      if (publication === null) {
-        if (isPosting) line('Nothing was posted.');
-        return;
-      }
-      const posted = publication.comments.filter((comment) => comment.isNew).length;
-      line(`Posted ${count(posted, 'comment')}: ${publication.summaryUrl ?? end.report.change.webUrl ?? ''}`);
-      return;
-    }
-    case 'nothing':
-      line(end.why);
-      return;
-    case 'refused':
-      line(end.why, `What to do: ${end.hint}`);
-      return;
-    case 'bad-config':
-      line(end.why);
-      return;
-    case 'over-budget':
-      line(`Over budget: ${end.why}`, ...(end.usage === null ? [] : [`Used: ${usageText(end.usage)}.`]));
-      return;
-    case 'failed': {
-      const hint = hints[end.code];
-      line(`Could not review: ${end.why} (${end.code})`, ...(hint === undefined ? [] : [`What to do: ${hint}`]));
-      if (end.usage !== null && end.usage.calls > 0) line(`Used: ${usageText(end.usage)}.`);
-      return;
-    }
-    case 'cancelled':
-      line(end.usage === null ? 'Cancelled.' : `Cancelled. It used ${usageText(end.usage)} so far.`);
-      return;
-  }
-}
-
-const hints: Readonly<Record<string, string>> = {
-  'model.unauthorized': 'check ANTHROPIC_API_KEY.',
-  'model.billing': 'check the credit and the limits of the account behind ANTHROPIC_API_KEY.',
-  'model.unreachable': 'check DRYDOCK_MODEL_URL, that the server runs, and proxies.',
-  'model.tls': 'check the certificate of the server in DRYDOCK_MODEL_URL; DRYDOCK_CA_FILE names private authorities.',
-  'model.not_found': 'check --model: the server does not know a model of that name.',
-  'model.bad_answer': 'check DRYDOCK_MODEL_URL: what answers there does not speak Anthropic Messages.',
-  'model.rate_limited': 'try again later, or ask for higher limits.',
-  'model.overloaded': 'try again later.',
-  'model.context_full': 'leave files out with --skip, or take a model with a larger context.',
-  'run.timed_out': 'leave files out with --skip, or raise budget.deadlineSeconds in a policy (--policy).',
-  'run.crashed': 'run it again; if it crashes again, report it with the line above.',
-};
