@@ -1,7 +1,8 @@
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SecretList, SecretText, TextList } from '@drydock/core';
+import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
 import { z } from 'zod';
+import { SweepConfig } from './sweep/sweep-config.ts';
 
 /** Settings of the scheduler process. */
 export const SchedulerConfig = z.object({
@@ -13,6 +14,8 @@ export const SchedulerConfig = z.object({
   controlToken: SecretList.describe(
     'Shared with the gateway: proves that we are the scheduler. Of several, separated by commas, the first is used',
   ),
+  forgeId: ForgeId.default('gitlab').describe('Name of the forge whose open merge requests are compared'),
+  ...SweepConfig.shape,
   projects: TextList.prefault('*').describe(
     'Projects that are reviewed: globs of paths or numeric ids, separated by commas',
   ),

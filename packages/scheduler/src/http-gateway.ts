@@ -2,9 +2,12 @@ import {
   BlockedError,
   ConfigError,
   DrydockError,
+  HookReport,
   Member,
   MergeRequest,
+  OpenMergeRequestPage,
   ProgressPage,
+  ProjectPage,
   Publication,
   ReviewReport,
   RunGrant,
@@ -20,6 +23,7 @@ import {
 } from '@drydock/core';
 import { z } from 'zod';
 import type { Gateway } from './gateway.ts';
+import type { OpenMergeRequestQuery, SweepGateway } from './sweep/sweep-gateway.ts';
 
 /** Where the gateway is and how we prove to it who we are. */
 export interface HttpGatewaySettings {
@@ -41,7 +45,7 @@ interface Call {
 const maxAnswerBytes = 16 * 1024 * 1024;
 
 /** The gateway over HTTP. It never retries: the queue does. Throws `ConfigError` for a token that no header can carry. */
-export class HttpGateway implements Gateway {
+export class HttpGateway implements Gateway, SweepGateway {
   readonly #settings: HttpGatewaySettings;
 
   constructor(settings: HttpGatewaySettings) {
@@ -117,6 +121,25 @@ export class HttpGateway implements Gateway {
     return (await this.#ask(call, ProgressPage, signal)).entries;
   }
 
+  listProjects(forge: string, cursor: string | null, signal: AbortSignal): Promise<ProjectPage> {
+    const path = `/control/v1/projects/${forge}${queryOf({ cursor })}`;
+    return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.timeoutMs }, ProjectPage, signal);
+  }
+
+  listOpenMergeRequests(
+    forge: string,
+    query: OpenMergeRequestQuery,
+    signal: AbortSignal,
+  ): Promise<OpenMergeRequestPage> {
+    const path = `/control/v1/open-merge-requests/${forge}${queryOf({ ...query })}`;
+    return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.timeoutMs }, OpenMergeRequestPage, signal);
+  }
+
+  readHooks(forge: string, projectId: string, signal: AbortSignal): Promise<HookReport> {
+    const path = `/control/v1/hooks/${forge}/${projectId}`;
+    return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.timeoutMs }, HookReport, signal);
+  }
+
   async #ask<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     const { status, text } = await this.#send(call, signal);
     const answer = parseJson(text);
@@ -166,6 +189,12 @@ export class HttpGateway implements Gateway {
       });
     }
   }
+}
+
+function queryOf(query: Readonly<Record<string, string | number | null>>): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== null) given.set(name, String(value));
+  return given.size === 0 ? '' : `?${given.toString()}`;
 }
 
 function mergeRequestPath(ref: MergeRequestRef): string {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import {
   ConfigError,
@@ -10,7 +11,7 @@ import {
   systemClock,
 } from '@drydock/core';
 import { parsePolicy } from '@drydock/policy';
-import { connectRedisTaskQueue } from '@drydock/queue';
+import { RedisSweepState, connectRedis, connectRedisTaskQueue } from '@drydock/queue';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { SchedulerConfig } from './config.ts';
@@ -20,9 +21,12 @@ import { LocalLauncher } from './launchers/local-launcher.ts';
 import { createSchedulerMetrics } from './metrics.ts';
 import { startHealth } from './start-health.ts';
 import { startScheduler } from './start-scheduler.ts';
+import { startSweep } from './sweep/start-sweep.ts';
+import { createSweepMetrics } from './sweep/sweep-metrics.ts';
 
 /** As in sysexits.h. */
 const exitCodes = { unavailable: 69, badConfig: 78 };
+const dayMs = 24 * 3_600_000;
 const gatewayTimes = { timeoutMs: 30_000, longTimeoutMs: 300_000 };
 
 async function main(): Promise<void> {
@@ -67,14 +71,36 @@ async function main(): Promise<void> {
     { ...config, owner: config.schedulerOwner },
   );
   log.info({ port: health.port, count: config.maxRunning }, 'scheduler started');
+  const sweepState = new RedisSweepState(await connectRedis({ url: config.redisUrl, name: 'sweep' }, log));
+  const sweep = startSweep(
+    {
+      gateway,
+      queue,
+      state: sweepState,
+      lock: sweepState,
+      clock: systemClock,
+      log,
+      metrics: createSweepMetrics(registry),
+      isProjectAllowed: projectAllowList(config.projects),
+      random: Math.random,
+    },
+    {
+      forges: [config.forgeId],
+      owner: `${config.schedulerOwner}:${randomUUID()}`,
+      everyMs: config.sweepEveryMs,
+      reachMs: config.sweepReachDays * dayMs,
+    },
+  );
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'scheduler stops');
+    void sweep.stop();
     void scheduler.stop();
   };
   process.on('SIGTERM', stop); // a supervisor may say it twice
   process.once('SIGINT', stop); // asked twice by a person, it ends at once
 
-  await scheduler.ended;
+  await Promise.all([scheduler.ended, sweep.ended]);
+  sweepState.close();
   await Promise.all([health.stop(), compiled[Symbol.asyncDispose](), queue.close()]);
 }
 

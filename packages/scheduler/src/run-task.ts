@@ -39,7 +39,7 @@ import type { AgentExit, Launcher } from './launchers/launcher.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { recordEnding } from './record-ending.ts';
 import { runAgent } from './run-agent.ts';
-import { endingOfError, endingOfRun, stoppedEnding, type Ending } from './task-ending.ts';
+import { closedMeanwhile, endingOfError, endingOfRun, stoppedEnding, type Ending } from './task-ending.ts';
 import { TaskNote } from './task-note.ts';
 
 /** What driving a task needs. */
@@ -309,7 +309,7 @@ class TaskDriver {
         this.#ports.metrics.superseded();
         return { kind: 'complete', outcome: { kind: 'superseded', why: 'a newer head was pushed' } };
       case 'closed':
-        return { kind: 'complete', outcome: { kind: 'cancelled', why: 'the merge request was closed' } };
+        return { kind: 'complete', outcome: { kind: 'cancelled', why: closedMeanwhile } };
       case 'cancelled':
         return { kind: 'complete', outcome: { kind: 'cancelled', why: 'cancelled by a person' } };
       default:

@@ -52,6 +52,9 @@ const lookAgainMs = 1000;
 /** Exit codes of agents, as in sysexits.h. */
 const exitCodes = { tempFail: 75, badConfig: 78 };
 
+/** Why a task ended whose merge request was closed; one that is opened again later is worth another look. */
+export const closedMeanwhile = 'the merge request was closed';
+
 /** The process stops: whoever is there next goes on. */
 export const stoppedEnding: Ending = { kind: 'release', delayMs: 0, why: 'scheduler-stopped' };
 

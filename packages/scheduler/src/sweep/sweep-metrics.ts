@@ -1,0 +1,62 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** How one round of a forge's sweep ended. */
+export type SweepOutcome =
+  /** All that was due is done. */
+  | 'swept'
+  /** More is due than one round does. */
+  | 'unfinished'
+  /** Another scheduler swept a moment ago, or is at it. */
+  | 'rested'
+  /** The forge refuses our credential. */
+  | 'blocked'
+  | 'rate-limited'
+  | 'failed';
+
+/** What the sweep counts. Labels are bounded. */
+export interface SweepMetrics {
+  swept(outcome: SweepOutcome, durationMs: number): void;
+  /** Tasks that no webhook had brought. */
+  healed(count: number): void;
+  hooksDisabled(forge: string, count: number): void;
+}
+
+/** Registers the metrics. */
+export function createSweepMetrics(registry: Registry): SweepMetrics {
+  const registers = [registry];
+  const sweeps = new Counter({
+    name: 'drydock_sweeps_total',
+    help: 'Rounds of the sweep over open merge requests, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'drydock_sweep_seconds',
+    help: 'Time of one round of the sweep',
+    buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 900],
+    registers,
+  });
+  const healed = new Counter({
+    name: 'drydock_sweep_healed_total',
+    help: 'Tasks that the sweep found and no webhook had brought',
+    registers,
+  });
+  const hooksDisabled = new Gauge({
+    name: 'drydock_hooks_disabled',
+    help: 'Webhooks to us that the forge has paused or switched off',
+    labelNames: ['forge'],
+    registers,
+  });
+  return {
+    swept: (outcome, durationMs) => {
+      sweeps.inc({ outcome });
+      if (outcome !== 'rested') seconds.observe(durationMs / 1000);
+    },
+    healed: (count) => {
+      healed.inc(count);
+    },
+    hooksDisabled: (forge, count) => {
+      hooksDisabled.set({ forge }, count);
+    },
+  };
+}
