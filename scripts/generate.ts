@@ -2,12 +2,18 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { format } from 'prettier';
+import { cliReference } from './generate/cli-reference.ts';
 import { configReference } from './generate/config-reference.ts';
+import { metricsReference } from './generate/metrics-reference.ts';
+import { openApiReference } from './generate/open-api-reference.ts';
 import { root } from './run-command.ts';
 
 /** Every file that is made from the sources, by its path; `make check` fails when one on disk differs. */
 const generated: Readonly<Record<string, () => Promise<string>>> = {
+  'docs/reference/cli.md': () => cliReference(root),
   'docs/reference/config.md': () => configReference(root),
+  'docs/reference/metrics.md': () => metricsReference(root),
+  'docs/reference/openapi.json': () => openApiReference(root),
 };
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });

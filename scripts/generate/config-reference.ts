@@ -26,6 +26,11 @@ export async function configReference(root: string): Promise<string> {
     const exported: unknown = await import(pathToFileURL(file).href);
     parts.push(`## ${name}\n\n${settingsTable(configIn(exported, file))}`);
   }
+  const clientFile = join(root, 'packages', 'cli', 'src', 'client', 'client-config.ts');
+  if (existsSync(clientFile)) {
+    const exported: unknown = await import(pathToFileURL(clientFile).href);
+    parts.push(`## cli, on a server\n\n${settingsTable(configIn(exported, clientFile))}`);
+  }
   return parts.join('\n');
 }
 

@@ -282,8 +282,8 @@ export const ControlStats = z
     oldestReadyMs: z.number().min(0),
     /** Pauses in force. */
     pauses: z.int().min(0),
-    /** Where the queue lives. */
-    store: z.enum(['redis', 'memory']),
+    /** Where the queue lives, in a word: redis or memory. */
+    store: z.string(),
     /** The server's version. */
     version: z.string(),
   })

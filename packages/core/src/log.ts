@@ -26,6 +26,8 @@ export interface LogFacts {
   readonly outcome?: string;
   readonly deliveryId?: string;
   readonly event?: string;
+  /** Who ordered it: the name of a token of the control API, never the token. */
+  readonly who?: string;
   readonly requestId?: string;
   readonly route?: string;
   readonly method?: string;

@@ -29,6 +29,7 @@ export async function runLeaseLoop(
     wake.abort();
   };
   const unsubscribe = queue.onWake(wakeUp);
+  metrics.running(0, settings.maxRunning);
 
   async function leaseNext(): Promise<boolean> {
     if (inHand.size >= settings.maxRunning) return false;
@@ -43,10 +44,10 @@ export async function runLeaseLoop(
         failed.abort(error);
       });
       inHand.add(work);
-      metrics.running(inHand.size);
+      metrics.running(inHand.size, settings.maxRunning);
       void work.finally(() => {
         inHand.delete(work);
-        metrics.running(inHand.size);
+        metrics.running(inHand.size, settings.maxRunning);
         wakeUp();
       });
       return true;

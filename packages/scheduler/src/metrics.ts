@@ -1,3 +1,4 @@
+import type { TaskKind } from '@drydock/core';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** What the scheduler counts. Labels are bounded: classes and reasons, never a project or a merge request. */
@@ -8,8 +9,11 @@ export interface SchedulerMetrics {
   superseded(): void;
   blocked(code: string): void;
   published(comments: number, resolved: number): void;
-  taskEnded(outcome: string, durationMs: number): void;
-  running(count: number): void;
+  taskEnded(outcome: string, kind: TaskKind, durationMs: number): void;
+  /** Something was not written because another scheduler has the task. */
+  fenced(): void;
+  /** Of this scheduler; `slots` is the most it may have. */
+  running(count: number, slots: number): void;
 }
 
 const secondsBuckets = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1200];
@@ -24,8 +28,8 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
     registers,
   });
   const eventToLaunch = new Histogram({
-    name: 'drydock_event_to_launch_seconds',
-    help: 'From the event to the launch of an agent',
+    name: 'drydock_event_to_job_seconds',
+    help: 'From the event that queued a task to the launch of its agent',
     buckets: secondsBuckets,
     registers,
   });
@@ -49,8 +53,8 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
   const resolved = new Counter({ name: 'drydock_threads_resolved_total', help: 'Own threads resolved', registers });
   const tasks = new Counter({
     name: 'drydock_tasks_total',
-    help: 'Tasks by how they ended',
-    labelNames: ['outcome'],
+    help: 'Tasks by how the work on them ended, and kind of task',
+    labelNames: ['outcome', 'class'],
     registers,
   });
   const taskSeconds = new Histogram({
@@ -60,12 +64,28 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
     buckets: secondsBuckets,
     registers,
   });
+  const attempts = new Counter({
+    name: 'drydock_attempts_total',
+    help: 'Agents launched',
+    registers,
+  });
+  const fenced = new Counter({
+    name: 'drydock_fence_rejections_total',
+    help: 'Tasks let go because another scheduler had taken them over; nothing more was written',
+    registers,
+  });
+  const free = new Gauge({
+    name: 'drydock_slots_free',
+    help: 'Tasks that this scheduler could take beside those in its hands',
+    registers,
+  });
   const running = new Gauge({ name: 'drydock_running_tasks', help: 'Tasks in the hands of this scheduler', registers });
   return {
     decided: (decision, reason) => {
       decisions.inc({ decision, reason });
     },
     launched: (ms) => {
+      attempts.inc();
       eventToLaunch.observe(ms / 1000);
     },
     adopted: () => {
@@ -81,12 +101,16 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
       comments.inc(added);
       resolved.inc(closed);
     },
-    taskEnded: (outcome, ms) => {
-      tasks.inc({ outcome });
+    taskEnded: (outcome, kind, ms) => {
+      tasks.inc({ outcome, class: kind });
       taskSeconds.observe({ outcome }, ms / 1000);
     },
-    running: (count) => {
+    fenced: () => {
+      fenced.inc();
+    },
+    running: (count, slots) => {
       running.set(count);
+      free.set(Math.max(0, slots - count));
     },
   };
 }

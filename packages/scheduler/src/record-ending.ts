@@ -32,6 +32,7 @@ export async function recordEnding(
   note.ending();
   switch (ending.kind) {
     case 'abandon':
+      metrics.fenced();
       log.warn({}, 'task left to its new owner');
       return;
     case 'complete': {
@@ -92,8 +93,8 @@ async function fail(ports: EndingPorts, patienceMs: number, task: LeasedTask, fa
 const againMs = 1000;
 
 /** The end of a task is worth some patience: a store that restarts would else cost a whole new attempt. */
-async function untilAnswered<T>(
-  { clock, log, reach }: EndingPorts,
+async function untilAnswered<T extends { readonly kind: string }>(
+  { clock, log, metrics, reach }: EndingPorts,
   patienceMs: number,
   write: () => Promise<T>,
 ): Promise<T | { readonly kind: 'lost' }> {
@@ -104,6 +105,7 @@ async function untilAnswered<T>(
       reach?.('ending.recording');
       const answer = await write();
       reach?.('ending.recorded');
+      if (answer.kind === 'lost') metrics.fenced();
       return answer;
     } catch (err) {
       if (!(err instanceof DrydockError)) throw err;

@@ -94,6 +94,7 @@ export async function runTask(
     await recordEnding({ ...ports, log, note, random: ports.random ?? Math.random }, times, task, ending);
     ports.metrics.taskEnded(
       ending.kind === 'complete' ? ending.outcome.kind : ending.kind,
+      task.kind,
       ports.clock.monotonicMs() - startedAtMs,
     );
   } finally {

@@ -1,5 +1,6 @@
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
 import { z } from 'zod';
+import { NamedTokens } from './control/control-tokens.ts';
 
 /** Settings of the webhook server. */
 export const ServerConfig = z.object({
@@ -32,5 +33,18 @@ export const ServerConfig = z.object({
     .min(1024)
     .default(25 * 1024 * 1024)
     .describe('Largest delivery'),
+  viewerTokens: NamedTokens.optional().describe(
+    'Tokens of the control API that may read: name:token, separated by commas. Without these and those of admins there is no API',
+  ),
+  adminTokens: NamedTokens.optional().describe(
+    'Tokens of the control API that may do all: name:token, separated by commas; the name is kept with what is done',
+  ),
+  gatewayUrl: z
+    .url({ protocol: /^https?$/, error: 'an http or https URL' })
+    .optional()
+    .describe('Address of the gateway, from which logs of runs are read'),
+  gatewayViewToken: SecretText.optional().describe(
+    "One of the gateway's DRYDOCK_VIEW_TOKENS; with it the control API shows logs of runs",
+  ),
 });
 export type ServerConfig = z.infer<typeof ServerConfig>;

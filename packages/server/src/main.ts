@@ -6,11 +6,14 @@ import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { z } from 'zod';
 import { ServerConfig } from './config.ts';
+import { controlTokens } from './control/control-tokens.ts';
+import { gatewayLogs, type RunLogs } from './control/run-logs.ts';
 import { createServerMetrics } from './metrics.ts';
 import { startServer } from './start-server.ts';
 
 /** As in sysexits.h. */
 const exitCodes = { unavailable: 69, badConfig: 78 };
+const gatewayTimeoutMs = 10_000;
 const maxBytesInFlight = 128 * 1024 * 1024;
 
 async function main(): Promise<void> {
@@ -22,6 +25,9 @@ async function main(): Promise<void> {
     .parse(JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')));
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const tokens = controlTokens(config);
+  const runLogs = runLogsOf(config);
+  if (tokens.length === 0) log.info({}, 'no DRYDOCK_VIEWER_TOKENS or DRYDOCK_ADMIN_TOKENS: the control API is off');
   const hooks = new Map([[config.forgeId, deliverySecrets(config.webhookSecrets)]]);
   const queue = await connectRedisTaskQueue({ url: config.redisUrl, log });
   const server = await startServer(
@@ -34,8 +40,9 @@ async function main(): Promise<void> {
       version: manifest.version,
       reach,
       store: 'redis',
+      ...(runLogs === null ? {} : { runLogs }),
     },
-    { ...config, hooks, isAllowed: projectAllowList(config.projects), maxBytesInFlight },
+    { ...config, hooks, controlTokens: tokens, isAllowed: projectAllowList(config.projects), maxBytesInFlight },
     { host: config.serverHost, port: config.serverPort },
   );
   log.info({ port: server.port }, 'server started');
@@ -48,6 +55,14 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.once('SIGINT', stop); // asked twice by a person, it ends at once
+}
+
+function runLogsOf({ gatewayUrl, gatewayViewToken }: ServerConfig): RunLogs | null {
+  if (gatewayUrl === undefined && gatewayViewToken === undefined) return null;
+  if (gatewayUrl === undefined || gatewayViewToken === undefined) {
+    throw new ConfigError('Wrong settings:\n  DRYDOCK_GATEWAY_URL, DRYDOCK_GATEWAY_VIEW_TOKEN: logs need both of them');
+  }
+  return gatewayLogs({ url: gatewayUrl, viewToken: gatewayViewToken, timeoutMs: gatewayTimeoutMs });
 }
 
 main().catch((error: unknown) => {

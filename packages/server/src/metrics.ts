@@ -1,11 +1,18 @@
+import type { TaskKind } from '@drydock/core';
+import type { QueueStats } from '@drydock/queue';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** What the server counts. Labels are bounded; an unknown forge in a path never becomes one. */
 export interface ServerMetrics {
   answered(forge: string, code: number, seconds: number): void;
   outcome(outcome: string): void;
-  depth(waiting: number, running: number, oldestReadyMs: number): void;
+  /** `operation` is one of the API's own names. */
+  controlAnswered(operation: string, code: number): void;
+  queue(stats: QueueStats, pauses: number): void;
 }
+
+/** There is one kind of task; the queue will count by kind when there are more. */
+const onlyClass: TaskKind = 'review';
 
 /** Registers the metrics. */
 export function createServerMetrics(registry: Registry): ServerMetrics {
@@ -30,12 +37,29 @@ export function createServerMetrics(registry: Registry): ServerMetrics {
   });
   const deduplicated = new Counter({
     name: 'drydock_events_deduplicated_total',
-    help: 'Deliveries seen before',
+    help: 'Deliveries seen before, which changed nothing',
     registers,
   });
-  const waiting = new Gauge({ name: 'drydock_queue_depth', help: 'Tasks waiting', registers });
+  const control = new Counter({
+    name: 'drydock_control_requests_total',
+    help: 'Requests to the control API by operation and answer; 0: the client left',
+    labelNames: ['operation', 'code'],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'drydock_queue_depth',
+    help: 'Tasks waiting, by kind of task',
+    labelNames: ['class'],
+    registers,
+  });
   const leased = new Gauge({ name: 'drydock_queue_leased', help: 'Tasks that hold a lease', registers });
-  const oldest = new Gauge({ name: 'drydock_queue_oldest_seconds', help: 'Age of the oldest ready task', registers });
+  const dead = new Gauge({ name: 'drydock_queue_dead', help: 'Dead letters that are kept', registers });
+  const paused = new Gauge({ name: 'drydock_queue_pauses', help: 'Pauses in force', registers });
+  const oldest = new Gauge({
+    name: 'drydock_queue_oldest_seconds',
+    help: 'Age of the oldest task that is ready and not leased',
+    registers,
+  });
   return {
     answered: (forge, code, took) => {
       requests.inc({ forge, code });
@@ -45,10 +69,15 @@ export function createServerMetrics(registry: Registry): ServerMetrics {
       events.inc({ outcome });
       if (outcome === 'duplicate') deduplicated.inc();
     },
-    depth: (waitingCount, runningCount, oldestReadyMs) => {
-      waiting.set(waitingCount);
-      leased.set(runningCount);
-      oldest.set(oldestReadyMs / 1000);
+    controlAnswered: (operation, code) => {
+      control.inc({ operation, code });
+    },
+    queue: (stats, pauses) => {
+      waiting.set({ class: onlyClass }, stats.waiting);
+      leased.set(stats.running);
+      dead.set(stats.dead);
+      paused.set(pauses);
+      oldest.set(stats.oldestReadyMs / 1000);
     },
   };
 }

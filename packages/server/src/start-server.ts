@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as Listener, type AddressInfo } from 'node:net';
 import { ConfigError, type Clock } from '@drydock/core';
-import { createServerApp, type ServerPorts } from './app.ts';
-import type { WebhookSettings } from './routes/webhooks.ts';
+import { createServerApp, type ServerPorts, type ServerSettings } from './app.ts';
 
 /** Where to listen; port 0 takes a free one. */
 export interface ListenSettings {
@@ -36,7 +35,7 @@ const maxHeaders = 100;
 /** Starts listening. Throws `ConfigError` when the port is taken or may not be used. */
 export async function startServer(
   ports: Omit<ServerPorts, 'isStopping'>,
-  settings: WebhookSettings,
+  settings: ServerSettings,
   listen: ListenSettings,
   times = serverTimes,
 ): Promise<RunningServer> {

@@ -67,8 +67,9 @@ export function healthRoutes({ queue, registry, metrics, log, version, store, is
   });
 
   routes.get('/metrics', async (_request, response) => {
-    const asked = await askStore(() => queue.stats()); // if it fails, the other metrics are worth more than ever
-    if ('answer' in asked) metrics.depth(asked.answer.waiting, asked.answer.running, asked.answer.oldestReadyMs);
+    // If it fails, the other metrics are worth more than ever.
+    const asked = await askStore(() => Promise.all([queue.stats(), queue.pauses()]));
+    if ('answer' in asked) metrics.queue(asked.answer[0], asked.answer[1].length);
     response.type(registry.contentType).send(await registry.metrics());
   });
 

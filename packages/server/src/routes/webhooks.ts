@@ -21,6 +21,7 @@ import {
 } from '@drydock/core';
 import { parseGitLabEvent, refuseByProof, verifyDelivery, type DeliverySecrets } from '@drydock/forge';
 import type { TaskQueue } from '@drydock/queue';
+import { cutOff } from '../cut-off.ts';
 import { isNestedDeeperThan } from '../json-depth.ts';
 import type { ServerMetrics } from '../metrics.ts';
 import { ByteBudget, withBody } from '../read-body.ts';
@@ -58,7 +59,6 @@ type Reading =
 
 const maxDepth = 64;
 const retryAfterSeconds = '10';
-const lingerMs = 200;
 const tellEveryMs = 10_000;
 
 /** The handler for a forge's deliveries; it answers in every case. */
@@ -206,12 +206,4 @@ function send(request: IncomingMessage, response: ServerResponse, { status, outc
   response.writeHead(status, headers);
   if (request.complete) response.end();
   else cutOff(request, response);
-}
-
-/** The rest of the body is not wanted. A moment's grace lets the sender read the answer before the connection breaks. */
-function cutOff(request: IncomingMessage, response: ServerResponse): void {
-  response.end(() => {
-    request.resume();
-    setTimeout(() => request.destroy(), lingerMs).unref();
-  });
 }

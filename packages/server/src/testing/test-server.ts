@@ -1,11 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
-import { Secret, projectAllowList, silentLog, systemClock, type Log } from '@drydock/core';
+import { Secret, projectAllowList, silentLog, systemClock, type Clock, type Log } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
 import { MemoryTaskQueue, type TaskQueue } from '@drydock/queue';
 import { Registry } from 'prom-client';
 import { createServerMetrics } from '../metrics.ts';
-import type { WebhookSettings } from '../routes/webhooks.ts';
+import type { ServerSettings } from '../app.ts';
+import type { RunLogs } from '../control/run-logs.ts';
 import { serverTimes, startServer, type RunningServer } from '../start-server.ts';
 
 /** The head of the hooks that are built here. */
@@ -20,14 +21,17 @@ const signingKey = Buffer.alloc(32, 5);
 /** What differs from a server on a memory queue that takes the projects of the group `shop`. */
 export interface TestServerOptions {
   readonly queue?: TaskQueue;
-  readonly settings?: Partial<WebhookSettings>;
+  readonly settings?: Partial<ServerSettings>;
+  readonly runLogs?: RunLogs;
+  readonly clock?: Clock;
+  readonly registry?: Registry;
   readonly times?: Partial<typeof serverTimes>;
   readonly log?: Log;
 }
 
 /** A server on a free port of loopback. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<RunningServer> {
-  const registry = new Registry();
+  const { registry = new Registry() } = options;
   const secrets = deliverySecrets([new Secret(`whsec_${signingKey.toString('base64')}`), new Secret(plainToken)]);
   return startServer(
     {
@@ -35,9 +39,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       registry,
       metrics: createServerMetrics(registry),
       log: options.log ?? silentLog,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       version: '1.2.3',
       store: 'redis',
+      ...(options.runLogs === undefined ? {} : { runLogs: options.runLogs }),
     },
     {
       hooks: new Map([['gitlab', secrets]]),

@@ -1,0 +1,83 @@
+import {
+  attemptOf,
+  unreachable,
+  type Pause,
+  type TaskAttempt,
+  type TaskEvent,
+  type TaskSummary,
+  type WaitingReason,
+} from '@drydock/core';
+import type { QueueStats, TaskView } from '@drydock/queue';
+
+/** A task as a list shows it. */
+export function summaryOf({ lease: _lease, launch, ...task }: TaskView): TaskSummary {
+  return { ...task, attempt: attemptOf(launch) };
+}
+
+/** Whether a pause holds this task back. */
+export function isPausedBy({ scope }: Pause, { subject }: Pick<TaskView, 'subject'>): boolean {
+  switch (scope.kind) {
+    case 'all':
+      return true;
+    case 'forge':
+      return scope.forge === subject.forge;
+    case 'project':
+      return scope.forge === subject.forge && scope.projectId === subject.projectId;
+    default:
+      return unreachable(scope);
+  }
+}
+
+/** Why a task waits; null if it does not. */
+export function waitingReason(
+  task: TaskView,
+  { pauses, stats, nowMs }: { readonly pauses: readonly Pause[]; readonly stats: QueueStats; readonly nowMs: number },
+): WaitingReason | null {
+  if (task.state !== 'waiting') return null;
+  const pause = pauses.find((one) => isPausedBy(one, task));
+  if (pause !== undefined) {
+    const what = pause.scope.kind === 'all' ? 'everything' : `its ${pause.scope.kind}`;
+    return { kind: 'paused', why: `${pause.by} paused ${what}: ${pause.why}` };
+  }
+  const waitMs = (task.readyAtMs ?? 0) - nowMs;
+  if (waitMs > 0) {
+    const cause = task.lastError === null ? 'more events may come' : `after ${task.lastError.code}`;
+    return { kind: 'delayed', why: `not before ${String(Math.ceil(waitMs / 1000))} s from now: ${cause}` };
+  }
+  const others = `${String(stats.running)} running, ${String(stats.waiting)} waiting in all`;
+  return { kind: 'turn', why: `until a slot is free and it is this project's turn: ${others}` };
+}
+
+const endings: ReadonlySet<TaskEvent['what']> = new Set([
+  'retrying',
+  'released',
+  'done',
+  'skipped',
+  'superseded',
+  'cancelled',
+  'dead',
+]);
+
+/**
+ * The starts of agents as the events tell them, oldest first; those before the oldest event are forgotten. The last
+ * start is the task's current attempt, so numbers are counted backwards from it.
+ */
+export function attemptsOf(events: readonly TaskEvent[], lastAttempt: number): TaskAttempt[] {
+  const starts = events.flatMap((event, index) => (event.what === 'launched' ? [index] : []));
+  return starts.flatMap((start, index) => {
+    const attempt = lastAttempt - (starts.length - 1 - index);
+    const begun = events[start];
+    if (begun === undefined || attempt < 1) return [];
+    const next = starts[index + 1] ?? events.length;
+    const end = events.slice(start + 1, next).find(({ what }) => endings.has(what));
+    return [
+      {
+        attempt,
+        startedAtMs: begun.atMs,
+        endedAtMs: end?.atMs ?? null,
+        ending: end?.what ?? null,
+        detail: end?.detail ?? '',
+      },
+    ];
+  });
+}

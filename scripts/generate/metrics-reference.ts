@@ -1,0 +1,48 @@
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Registry } from 'prom-client';
+import { z } from 'zod';
+
+const processes = ['server', 'scheduler', 'gateway'] as const;
+
+const intro = `<!-- Generated from packages/*/src/**/*metrics.ts by scripts/generate.ts; \`make fix\` writes it again. -->
+
+# Metrics
+
+Each process answers \`GET /metrics\` in the format of Prometheus (the gateway only with the control token), together with those of the Node process. \`drydock dev\` has
+all of them on the server's port. Labels are bounded: classes, reasons and names of forges, never a project, a merge request or a person.
+\`class\` is the kind of task, such as \`review\`.
+`;
+
+const Factory = z.custom<(registry: Registry) => unknown>((value) => typeof value === 'function');
+const Metric = z.object({
+  name: z.string(),
+  help: z.string(),
+  labelNames: z.array(z.string()).default([]),
+  type: z.string(),
+});
+
+/** The page of all metrics: one table for each process, from what its `create…Metrics` functions register. */
+export async function metricsReference(root: string): Promise<string> {
+  const parts = [intro];
+  for (const name of processes) {
+    const registry = new Registry();
+    for (const file of globSync(join(root, 'packages', name, 'src', '**', '*metrics.ts')).sort()) {
+      const exported = z.record(z.string(), z.unknown()).parse({ ...(await import(pathToFileURL(file).href)) });
+      for (const [key, value] of Object.entries(exported)) {
+        if (/^create\w*Metrics$/.test(key)) Factory.parse(value)(registry);
+      }
+    }
+    const rows = registry
+      .getMetricsAsArray()
+      .map((metric) => Metric.parse(metric))
+      .sort((one, other) => (one.name < other.name ? -1 : 1))
+      .map(({ name: metric, help, labelNames, type }) => {
+        const labels = labelNames.map((label) => `\`${label}\``).join(', ');
+        return `| \`${metric}\` | ${type} | ${labels} | ${help} |\n`;
+      });
+    parts.push(`## ${name}\n\n| Name | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n${rows.join('')}`);
+  }
+  return parts.join('\n');
+}
