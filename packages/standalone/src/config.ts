@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayConfig } from '@drydock/gateway';
+import { SweepConfig } from '@drydock/scheduler';
 import { ServerConfig } from '@drydock/server';
 import { z } from 'zod';
 
@@ -13,15 +14,20 @@ const {
   ...gateway
 } = GatewayConfig.shape;
 
+const { gatewayUrl: _own, gatewayViewToken: _ownToo, ...server } = ServerConfig.shape;
+
 /** Settings of `drydock dev`: those of server and gateway, but for what one process needs no setting for. */
 export const StandaloneConfig = z.object({
-  ...ServerConfig.shape,
+  ...server,
   ...gateway,
+  ...SweepConfig.shape,
   model: z.string().optional().describe('The model that reviews, instead of the one of the policy'),
   maxRunning: z.coerce.number().int().min(1).default(1).describe('Reviews running at once'),
   dataDir: z
     .string()
     .default(() => join(tmpdir(), 'drydock'))
-    .describe("Folder of its own for mirrors of repositories and for the agents' folders"),
+    .describe(
+      "Folder of its own for mirrors of repositories, the agents' folders, and the file with the token of the control API",
+    ),
 });
 export type StandaloneConfig = z.infer<typeof StandaloneConfig>;

@@ -1,11 +1,16 @@
 /** `drydock dev`: everything in one process, against a real GitLab. */
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DrydockError, pinoLog, systemClock, type Log } from '@drydock/core';
 import { createForge } from '@drydock/forge';
 import { gatewaySettings } from '@drydock/gateway';
+import { controlTokens } from '@drydock/server';
 import { pino } from 'pino';
 import type { StandaloneConfig } from './config.ts';
 import { startStandalone } from './start-standalone.ts';
+import { writeTokenFile } from './token-file.ts';
+
+const tokenFileName = 'control-token';
 
 /** Where `dev` writes. */
 export interface DevIo {
@@ -21,6 +26,7 @@ export async function runDev(config: StandaloneConfig, io: DevIo): Promise<void>
   const gateway = await gatewaySettings({
     ...config,
     controlToken: [],
+    viewTokens: [],
     gatewayHost: '',
     gatewayPort: 0,
     gatewayDataDir: '',
@@ -31,6 +37,8 @@ export async function runDev(config: StandaloneConfig, io: DevIo): Promise<void>
   log.warn({}, 'agents are child processes of this user: no isolation, for trusted merge requests only');
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
 
+  const own = await writeTokenFile(join(config.dataDir, tokenFileName));
+
   await using standalone = await startStandalone(
     {
       gateway,
@@ -38,11 +46,13 @@ export async function runDev(config: StandaloneConfig, io: DevIo): Promise<void>
       forgeId: config.forgeId,
       webhookSecrets: config.webhookSecrets,
       projects: config.projects,
+      controlTokens: [...controlTokens(config), own.token],
       redis: config.redisUrl === undefined ? null : { url: config.redisUrl },
       listen: { host: config.serverHost, port: config.serverPort },
       debounceMs: config.debounceMs,
       maxDebounceMs: config.maxDebounceMs,
       maxRunning: config.maxRunning,
+      sweep: { everyMs: config.sweepEveryMs, reachMs: config.sweepReachDays * 24 * 3_600_000 },
       dataDir: config.dataDir,
       searchPath: config.path,
       version: io.version,
@@ -50,6 +60,7 @@ export async function runDev(config: StandaloneConfig, io: DevIo): Promise<void>
     { clock: systemClock, log },
   );
   log.info({ url: `${standalone.serverUrl}/webhooks/${config.forgeId}`, model: policy.model }, 'waiting for webhooks');
+  log.info({ url: standalone.serverUrl, place: own.file }, 'control API: an admin token is in this file');
   const stopped = new Promise<void>((resolve) => {
     if (io.signal.aborted) resolve();
     io.signal.addEventListener('abort', () => {

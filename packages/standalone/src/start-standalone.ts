@@ -2,7 +2,7 @@
  * Server, scheduler and gateway in one process, with agents as child processes. The boundaries stay the same: they meet
  * in the queue and over HTTP on loopback, and only the gateway is given credentials of forge and model.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { agentMainPath } from '@drydock/agent';
 import {
@@ -19,24 +19,41 @@ import {
 } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
 import { MemoryRunStore, RedisRunStore, startGateway, type GatewaySettings, type RunStore } from '@drydock/gateway';
-import { MemoryTaskQueue, connectRedis, connectRedisTaskQueue, type TaskQueue } from '@drydock/queue';
+import {
+  MemorySweepState,
+  MemoryTaskQueue,
+  RedisSweepState,
+  connectRedis,
+  connectRedisTaskQueue,
+  type SweepLock,
+  type SweepState,
+  type TaskQueue,
+} from '@drydock/queue';
 import {
   HttpGateway,
   LocalLauncher,
   compileAgent,
   createSchedulerMetrics,
+  createSweepMetrics,
   startScheduler,
+  startSweep,
   type Gateway,
+  type SweepSettings,
 } from '@drydock/scheduler';
-import { createServerMetrics, startServer } from '@drydock/server';
+import { createServerMetrics, gatewayLogs, startServer, type ControlToken } from '@drydock/server';
 import { Registry } from 'prom-client';
 
 /** Settings of all three. Times are milliseconds. */
 export interface StandaloneSettings {
-  readonly gateway: Omit<GatewaySettings, 'listen' | 'controlTokens' | 'policy' | 'dataDir' | 'searchPath'>;
+  readonly gateway: Omit<
+    GatewaySettings,
+    'listen' | 'controlTokens' | 'viewTokens' | 'policy' | 'dataDir' | 'searchPath'
+  >;
   readonly policy: ReviewPolicy;
   readonly forgeId: ForgeId;
   readonly webhookSecrets: readonly Secret[];
+  /** Who may use the control API; none: there is none. */
+  readonly controlTokens?: readonly ControlToken[];
   /** Globs of project paths, or numeric ids. */
   readonly projects: readonly string[];
   /** Null: queue and runs are in memory, and end with the process. */
@@ -45,6 +62,8 @@ export interface StandaloneSettings {
   readonly debounceMs: number;
   readonly maxDebounceMs: number;
   readonly maxRunning: number;
+  /** How often and how far back to look for missed webhooks; none: never. */
+  readonly sweep?: SweepSettings;
   /** A folder of our own, for mirrors and for the agents' folders. */
   readonly dataDir: string;
   /** Where git is found, in the manner of PATH. */
@@ -69,6 +88,7 @@ export interface Standalone extends AsyncDisposable {
 const maxBodyBytes = 25 * 1024 * 1024;
 const maxBytesInFlight = 128 * 1024 * 1024;
 const times = { leaseTtlMs: 15_000, pollMs: 500, blockedDelayMs: 60_000, agentGraceMs: 5000 };
+const logTimeoutMs = 10_000;
 const gatewayTimeouts = { timeoutMs: 60_000, longTimeoutMs: 600_000 };
 
 /** Starts all three. Throws `ConfigError` for a wrong setting, `TransientError` when the store does not answer. */
@@ -84,6 +104,7 @@ export async function startStandalone(
   stack.defer(() => store.close());
 
   const controlToken = new Secret(randomBytes(32).toString('hex'));
+  const viewToken = new Secret(randomBytes(32).toString('hex'));
   const gateway = await startGateway(
     {
       ...settings.gateway,
@@ -91,6 +112,7 @@ export async function startStandalone(
       searchPath: settings.searchPath,
       listen: { host: '127.0.0.1', port: 0 },
       controlTokens: [controlToken],
+      viewTokens: [viewToken],
       dataDir: join(settings.dataDir, 'mirrors'),
     },
     { store, clock, log: log.child({ component: 'gateway' }), registry },
@@ -126,6 +148,25 @@ export async function startStandalone(
     { ...times, owner: 'standalone', maxRunning: settings.maxRunning },
   );
   stack.defer(() => scheduler.stop());
+  if (settings.sweep !== undefined) {
+    const sweepState = await openSweepState(settings, ports);
+    stack.defer(sweepState.close);
+    const sweep = startSweep(
+      {
+        gateway: client,
+        queue,
+        state: sweepState.state,
+        lock: sweepState.state,
+        clock,
+        log: log.child({ component: 'scheduler' }),
+        metrics: createSweepMetrics(registry),
+        isProjectAllowed: projectAllowList(settings.projects),
+        random: Math.random,
+      },
+      { ...settings.sweep, forges: [settings.forgeId], owner: randomUUID() },
+    );
+    stack.defer(() => sweep.stop());
+  }
 
   const { debounceMs, maxDebounceMs } = settings;
   const server = await startServer(
@@ -137,6 +178,7 @@ export async function startStandalone(
       clock,
       version: settings.version,
       store: settings.redis === null ? 'memory' : 'redis',
+      runLogs: gatewayLogs({ url: gateway.url, viewToken, timeoutMs: logTimeoutMs }),
     },
     {
       hooks: new Map([[settings.forgeId, deliverySecrets(settings.webhookSecrets)]]),
@@ -145,6 +187,7 @@ export async function startStandalone(
       maxDebounceMs,
       maxBodyBytes,
       maxBytesInFlight,
+      controlTokens: settings.controlTokens ?? [],
     },
     settings.listen,
   );
@@ -175,6 +218,21 @@ async function openStores(
     keepSeconds: 7 * 86_400,
   });
   return { queue, store };
+}
+
+async function openSweepState(
+  { redis }: StandaloneSettings,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<{ readonly state: SweepState & SweepLock; readonly close: () => void }> {
+  if (redis === null) return { state: new MemorySweepState(clock), close: () => undefined };
+  const { url, keyPrefix = 'drydock' } = redis;
+  const state = new RedisSweepState(await connectRedis({ url, name: 'sweep' }, log), { keyPrefix });
+  return {
+    state,
+    close: () => {
+      state.close();
+    },
+  };
 }
 
 function rememberPublications(gateway: Gateway, publications: Map<RunId, Publication>): Gateway {
