@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 
-const bin = new URL('../../../bin/drydock.js', import.meta.url).pathname;
+const bin = fileURLToPath(new URL('../../../bin/drydock.js', import.meta.url));
+/** Beside what jest keeps: else each command compiles all of itself again. */
+const compiled = fileURLToPath(new URL('../../../../../.cache/compiled', import.meta.url));
 
 /** A command at work. */
 export interface RunningCommand {
@@ -14,7 +17,7 @@ export interface RunningCommand {
 /** Starts the command as a user would; the environment is empty but for what is given. */
 export function startCommand(args: readonly string[], environment: Record<string, string>): RunningCommand {
   const child = spawn(process.execPath, [bin, ...args], {
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...environment },
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', NODE_COMPILE_CACHE: compiled, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
