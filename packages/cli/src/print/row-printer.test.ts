@@ -10,7 +10,7 @@ import { sortRows, type Resource } from './resource.ts';
 import { startPrinter } from './row-printer.ts';
 import { deadLetterResource, pauseResource, projectResource, taskResource } from './task-resource.ts';
 
-const hostile = '\u001b[2J‮\u0007evil\n漢字';
+const hostile = '\u001b[2J\u202e\u0007evil\n漢字';
 const tasks: readonly TaskSummary[] = [
   aTask(7, { state: 'running', attempt: 1, readyAtMs: null, isDirty: true, queuedAtMs: nowMs - 90_000 }),
   aDeadLetter(12),
@@ -76,8 +76,7 @@ function expectGolden(name: string, text: string): void {
 }
 
 /** No control but line ends and, where colours are wanted, colours; no direction marks. */
- 
-const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f‎‏‪-‮⁦-⁩]/;
+const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
 describe('startPrinter', () => {
   it.each(outputFormats)('prints each kind of thing as %s, safe for a terminal', async (format) => {
@@ -96,7 +95,7 @@ describe('startPrinter', () => {
     const text = await print(taskResource, [tasks], { format: 'table', isColoured: true });
 
     expectGolden('tasks.coloured.txt', text);
-     
+
     const plain = text.replaceAll(/\u001b\[\d+m/g, '');
     expect(plain).toBe(await print(taskResource, [tasks], { format: 'table' }));
   });
