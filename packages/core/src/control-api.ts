@@ -45,11 +45,10 @@ function digits(from: number, to: number, describe: string) {
 }
 
 /** Where the next page begins, as the page before told it; opaque. */
-export const PageCursor = z
+const PageCursor = z
   .string()
   .regex(/^[A-Za-z0-9_.:~-]{1,300}$/, 'a cursor as the page before gave it')
   .meta({ description: 'Where the next page begins: the cursor of the page before' });
-export type PageCursor = z.infer<typeof PageCursor>;
 
 /** Which projects: a glob over their paths (`shop/*`), or one by its numeric id (`gitlab:42`). */
 export const ProjectPattern = z.string().min(1).max(300).meta({

@@ -91,7 +91,6 @@ export {
   EventList,
   LogPage,
   LogQuery,
-  PageCursor,
   PageQuery,
   PauseAnswer,
   PauseList,

@@ -15,7 +15,7 @@ export function summaryOf({ lease: _lease, launch, ...task }: TaskView): TaskSum
 }
 
 /** Whether a pause holds this task back. */
-export function isPausedBy({ scope }: Pause, { subject }: Pick<TaskView, 'subject'>): boolean {
+function isPausedBy({ scope }: Pause, { subject }: Pick<TaskView, 'subject'>): boolean {
   switch (scope.kind) {
     case 'all':
       return true;
