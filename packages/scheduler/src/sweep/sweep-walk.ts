@@ -97,10 +97,10 @@ export class SweepWalk {
       if (!(err instanceof DrydockError) || concernsAll(err)) throw err;
       const isRefused = err.code === 'forge.forbidden' || err.code === 'forge.not_found';
       const { projectId, projectPath } = project;
-      this.#ports.log.warn(
-        { forge: this.#round.forge, project: projectPath, projectId, code: err.code, err },
-        'project not swept',
-      );
+      const facts = { forge: this.#round.forge, project: projectPath, projectId, code: err.code, err };
+      // What may not be read stays so, round after round.
+      if (isRefused) this.#ports.log.debug(facts, 'project not shown to us');
+      else this.#ports.log.warn(facts, 'project not swept');
       if (isRefused) return 'refused';
       this.#failuresInARow += 1;
       if (this.#failuresInARow >= maxFailuresInARow) throw err;
