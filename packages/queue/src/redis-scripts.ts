@@ -247,8 +247,9 @@ export const setShares = redisLua({
 
 export const epoch = redisLua({
   file: 'epoch.lua',
-  keys: (input: ScriptContext & { readonly runId: string; readonly swept: number | null }) => commonKeys(input),
-  args: (input) => [...commonArgs(input), input.runId, input.swept ?? ''],
+  keys: (input: ScriptContext & { readonly runId: string; readonly swept: number | null; readonly known: number }) =>
+    commonKeys(input),
+  args: (input) => [...commonArgs(input), input.runId, input.swept ?? '', input.known],
   reply: z
     .tuple([z.coerce.number(), z.enum(['', '1'])])
     .transform(([number, due]) => ({ epoch: number, isSweepDue: due === '1' })),

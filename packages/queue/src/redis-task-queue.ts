@@ -85,6 +85,7 @@ export class RedisTaskQueue implements TaskQueue {
   readonly #testNowMs: (() => number) | null;
   readonly #wake: RedisWake;
   readonly #epoch: RedisEpoch;
+  #newestEpoch = 0;
   readonly #list: RedisTaskList;
 
   constructor(options: RedisTaskQueueOptions) {
@@ -282,7 +283,9 @@ export class RedisTaskQueue implements TaskQueue {
   }
 
   async #renewEpoch(runId: string, swept: number | null): Promise<QueueEpoch> {
-    return scripts.epoch(this.#redis, { ...this.#context(), runId, swept });
+    const now = await scripts.epoch(this.#redis, { ...this.#context(), runId, swept, known: this.#newestEpoch });
+    this.#newestEpoch = Math.max(this.#newestEpoch, now.epoch);
+    return now;
   }
 
   /** Asks for what gives out numbers; again once the store has a number for its epoch. */

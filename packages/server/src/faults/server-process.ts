@@ -26,14 +26,15 @@ export interface ServerProcess extends AsyncDisposable {
   post(iid: number, headers?: Readonly<Record<string, string>>, body?: string): Promise<Answer>;
   /** What a page such as `readyz` says. */
   page(name: string): Promise<{ readonly status: number; readonly text: string }>;
-  /** Memory of the process, in bytes. */
-  residentBytes(): Promise<number>;
+  /** The value of a metric, by its name with its labels. */
+  metric(name: string): Promise<number>;
 }
 
 /** Starts the server on a free port. */
 export async function startServerProcess(
   redisPort: number,
   environment: Readonly<Record<string, string>> = {},
+  maxSockets = 64,
 ): Promise<ServerProcess> {
   const process = startProcess(main, {
     DRYDOCK_SERVER_PORT: '0',
@@ -44,7 +45,7 @@ export async function startServerProcess(
     DRYDOCK_MAX_DEBOUNCE_MS: '0',
     ...environment,
   });
-  const agent = new Agent({ keepAlive: true, maxSockets: 4_000 });
+  const agent = new Agent({ keepAlive: true, maxSockets });
   const end = async () => {
     agent.destroy();
     await process[Symbol.asyncDispose]();
@@ -65,9 +66,14 @@ export async function startServerProcess(
       const response = await fetch(`http://127.0.0.1:${String(port)}/${name}`);
       return { status: response.status, text: await response.text() };
     },
-    residentBytes: async () => {
+    metric: async (name) => {
       const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text();
-      return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
+      return Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${name} `))
+          ?.slice(name.length),
+      );
     },
     [Symbol.asyncDispose]: end,
   };

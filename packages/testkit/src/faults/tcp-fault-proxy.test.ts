@@ -236,8 +236,10 @@ describe('startTcpFaultProxy', () => {
     proxy.setRefusing(false);
     const other = await startEcho();
     proxy.redirect(other.port);
+    await echoMs(one, 'b');
+    proxy.resetAll();
     expect(await one.closed).toBe('ECONNRESET');
-    await echoMs(client(), 'b');
+    await echoMs(client(), 'c');
 
     expect([proxy.accepted, proxy.open, other.sockets.size, echo.sockets.size]).toEqual([2, 1, 1, 0]);
     proxy.resetAll();

@@ -17,7 +17,7 @@ export interface TcpFaultProxy extends AsyncDisposable {
   clear(): void;
   /** From now on connections are accepted, or refused with a reset; those that are open stay. */
   setRefusing(isRefusing: boolean): void;
-  /** New connections lead to this port of loopback; those that are open are cut off. */
+  /** New connections lead to this port of loopback; those that are open stay where they are. */
   redirect(upstreamPort: number): void;
   /** Cuts all connections off with a reset. */
   resetAll(): void;
@@ -87,7 +87,6 @@ class FaultProxy implements TcpFaultProxy {
 
   redirect(upstreamPort: number): void {
     this.#upstream = { port: upstreamPort };
-    this.resetAll();
   }
 
   resetAll(): void {
