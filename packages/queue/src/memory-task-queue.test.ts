@@ -13,7 +13,7 @@ import { describeTaskQueue } from './task-queue.contract.ts';
 
 describeTaskQueue('MemoryTaskQueue', async (settings = {}) => {
   const time = new MovableTime();
-  const queue = new MemoryTaskQueue({ clock: time.clock(), settings, random: () => 0.5, epoch: noonEpoch });
+  const queue = new MemoryTaskQueue({ clock: time.clock(), settings, random: () => 0.5, epoch: () => noonEpoch });
   return { queue, nowMs: time.nowMs, advance: time.advance };
 });
 

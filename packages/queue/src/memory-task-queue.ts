@@ -68,7 +68,7 @@ export interface MemoryTaskQueueOptions {
   /** Spreads retries; numbers from 0 to below 1. */
   readonly random?: () => number;
   /** What numbers begin with. Default 0: nothing that its numbers guard outlives the process either. */
-  readonly epoch?: number;
+  readonly epoch?: () => number;
 }
 
 /**
@@ -84,15 +84,17 @@ export class MemoryTaskQueue implements TaskQueue {
   /** Those that ended, longest ago first. */
   readonly #ended = new Set<TaskId>();
   readonly #pauses = new Map<string, Pause>();
-  readonly #epoch: number;
-  #isSweepDue = true;
+  /** What each project is called, by its newest event. */
+  readonly #paths = new Map<ProjectKey, string>();
+  readonly #epoch: () => number;
+  #sweptEpoch: number | null = null;
   /** Until when a delivery is known, oldest first. */
   readonly #deliveries = new Map<string, number>();
   readonly #wake = new WakeListeners();
   #today = { day: 0, ended: 0 };
   #isClosed = false;
 
-  constructor({ clock, settings, random = Math.random, epoch = 0 }: MemoryTaskQueueOptions) {
+  constructor({ clock, settings, random = Math.random, epoch = () => 0 }: MemoryTaskQueueOptions) {
     this.#settings = { ...defaultQueueSettings, ...settings };
     this.#random = random;
     this.#epoch = epoch;
@@ -110,7 +112,11 @@ export class MemoryTaskQueue implements TaskQueue {
     const taskId = taskIdOf(request.kind, request.subject);
     this.#forgetDeliveries(nowMs);
     if (options.deliveryKeys.some((key) => this.#deliveries.has(key))) return { kind: 'duplicate', taskId };
-    const { record, kind } = takeEvent(this.#find(taskId, nowMs), request, options, nowMs);
+    const found = this.#find(taskId, nowMs);
+    const { record, kind } = takeEvent(found, request, options, nowMs);
+    const newestAtMs = found?.newestAtMs ?? null;
+    const isLate = request.occurredAtMs !== null && newestAtMs !== null && request.occurredAtMs < newestAtMs;
+    if (!isLate) this.#paths.set(projectKeyOf(request.subject), request.projectPath);
     this.#put(record, nowMs, kind, { who: options.by ?? 'server', detail: requestText(request) });
     for (const key of options.deliveryKeys) this.#deliveries.set(key, nowMs + this.#settings.deliveryTtlMs);
     this.#hint();
@@ -120,7 +126,7 @@ export class MemoryTaskQueue implements TaskQueue {
   async lease({ owner, ttlMs, limits }: LeaseRequest): Promise<LeasedTask | null> {
     const nowMs = this.#now();
     if (this.#places.held(nowMs) >= limits.total) return null;
-    const holder = { owner, epoch: this.#epoch };
+    const holder = { owner, epoch: this.#epoch() };
     const abandoned = this.#adoptable(nowMs);
     if (abandoned !== null) {
       const { state } = abandoned;
@@ -181,7 +187,7 @@ export class MemoryTaskQueue implements TaskQueue {
     const nowMs = this.#now();
     const record = this.#held(held);
     if (record === null) return { kind: 'lost' };
-    const begun = beginLaunch(record, { headSha, epoch: this.#epoch }, nowMs);
+    const begun = beginLaunch(record, { headSha, epoch: this.#epoch() }, nowMs);
     if (begun.kind === 'head-moved') {
       throw new StaleError('merge_request.head_moved', 'this lease has begun a launch on another head');
     }
@@ -342,12 +348,12 @@ export class MemoryTaskQueue implements TaskQueue {
 
   async epoch(): Promise<QueueEpoch> {
     this.#now();
-    return { epoch: this.#epoch, isSweepDue: this.#isSweepDue };
+    return { epoch: this.#epoch(), isSweepDue: this.#sweptEpoch !== this.#epoch() };
   }
 
   async sweepDone(epoch: number): Promise<void> {
     this.#now();
-    if (epoch === this.#epoch) this.#isSweepDue = false;
+    if (epoch === this.#epoch()) this.#sweptEpoch = epoch;
   }
 
   async ping(): Promise<void> {
@@ -440,11 +446,10 @@ export class MemoryTaskQueue implements TaskQueue {
 
   #projectView(key: ProjectKey, records: readonly TaskRecord[], nowMs: number) {
     const [forge = '', projectId = ''] = key.split(':');
-    const newest = records.toSorted((left, right) => left.updatedAtMs - right.updatedAtMs).at(-1);
     const view: ProjectView = {
       forge,
       projectId,
-      projectPath: newest?.projectPath ?? '',
+      projectPath: this.#paths.get(key) ?? '',
       waiting: records.filter(({ state }) => state === 'waiting').length,
       running: this.#places.held(nowMs, (project) => project === key),
       isPaused: isPausedIn(this.#pauses, key),

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { Secret, silentLog } from '@drydock/core';
+import { startRedisServer, whyNoRedisServer, type RedisServer } from '@drydock/testkit';
+import fc from 'fast-check';
+import { connectRedis, type RedisConnection } from '../redis-connection.ts';
+import { compareQueues } from './compare-queues.ts';
+import type { ModelStep } from './queue-model.ts';
+
+/** How many sequences go side by side: waiting for Redis is most of the time. */
+const sideBySide = 25;
+
+/**
+ * Compares both queues on random sequences. `DRYDOCK_MODEL_RUNS` makes it more of them, `DRYDOCK_MODEL_SEED` the ones of
+ * an earlier run; a failure prints its seed.
+ */
+export function describeModel(name: string, runs: number, sequences: fc.Arbitrary<ModelStep[]>): void {
+  (whyNoRedisServer() === null ? describe : describe.skip)(`both queues, ${name}`, () => {
+    let server: RedisServer;
+    let redis: RedisConnection;
+    beforeAll(async () => {
+      server = await startRedisServer({ config: { appendonly: 'no' } });
+      redis = await connectRedis({ url: new Secret(server.url) }, silentLog);
+    });
+    afterAll(async () => {
+      await redis.quit();
+      await server[Symbol.asyncDispose]();
+    });
+
+    it('answer alike and stay alike', async () => {
+      let run = 0;
+      const seed = environment('DRYDOCK_MODEL_SEED');
+      await fc.assert(
+        fc.asyncProperty(fc.array(sequences, { minLength: sideBySide, maxLength: sideBySide }), async (some) => {
+          await Promise.all(
+            some.map(async (sequence) => {
+              run += 1;
+              await compareQueues(redis, `model-${String(run)}:`, sequence);
+            }),
+          );
+          await redis.flushdb();
+        }),
+        {
+          numRuns: Math.ceil((environment('DRYDOCK_MODEL_RUNS') ?? runs) / sideBySide),
+          ...(seed === null ? {} : { seed }),
+          endOnFailure: true,
+        },
+      );
+    }, 3_600_000);
+  });
+}
+
+function environment(name: string): number | null {
+  // eslint-disable-next-line no-restricted-properties -- a switch of this test alone
+  const text = process.env[name];
+  return text === undefined ? null : Number(text);
+}
