@@ -41,6 +41,7 @@ function decide(changes: Partial<ReviewFacts> = {}) {
     commander: null,
     mergeRequest: aMergeRequest(),
     policy,
+    doneHeadSha: null,
     isProjectAllowed: () => true,
     ageMs: 0,
     ...changes,
@@ -247,6 +248,25 @@ describe('decideReview', () => {
     const decision = decide(facts);
 
     expect([decision.kind, decision.reason]).toEqual([kind, reason]);
+  });
+
+  it('pays for no head twice that the ledger has as done, though our note is gone, unless a person asks', () => {
+    const redelivered = decide({ doneHeadSha: head });
+    const newer = decide({ doneHeadSha: 'f'.repeat(40) });
+    const asked = decide({ doneHeadSha: head, command, commander: aMember() });
+    const manual = decide({ doneHeadSha: head, trigger: 'manual' });
+    const moved = decide({
+      doneHeadSha: head,
+      mergeRequest: aMergeRequest({ reviewed: { ...done, baseSha: 'e'.repeat(40) } }),
+    });
+
+    expect(redelivered).toEqual({ kind: 'skip', reason: 'head-already-reviewed', announce: 'silent' });
+    expect([newer, asked, manual, moved].map(({ reason }) => reason)).toEqual([
+      'first-review',
+      'commanded',
+      'commanded',
+      'base-moved',
+    ]);
   });
 
   it.each<[string, Partial<ReviewFacts>, string, string]>([

@@ -12,6 +12,7 @@
  * | a label that asks                                       | draft, bot and fork do not count |
  * | draft; author is a bot; fork of a stranger              | skip                          |
  * | this head was reviewed and its base did not move        | skip `head-already-reviewed`  |
+ * | our note of it is gone, but the ledger has it as done   | skip `head-already-reviewed`  |
  * | anything else                                           | run                           |
  *
  * A run waits while the forge has not prepared the diff of the newest head.
@@ -23,6 +24,7 @@ import {
   type MergeRequest,
   type ProjectAllowList,
   type ReviewPolicy,
+  type Sha,
   type Trigger,
 } from '@drydock/core';
 
@@ -33,6 +35,8 @@ export interface ReviewFacts {
   /** Who gave the command, as the forge tells it now; null without a command. */
   readonly commander: Member | null;
   readonly mergeRequest: MergeRequest;
+  /** The head whose review ended well last, by the ledger; null: none that it remembers. */
+  readonly doneHeadSha: Sha | null;
   readonly policy: ReviewPolicy;
   readonly isProjectAllowed: ProjectAllowList;
   /** How long the task has waited. */
@@ -130,8 +134,10 @@ function isForkWelcome(mergeRequest: MergeRequest, policy: ReviewPolicy): boolea
   return mergeRequest.authorRole !== null && hasRole(mergeRequest.authorRole, policy.commandRole);
 }
 
-function reasonToRun({ trigger, mergeRequest }: ReviewFacts): RunReason | null {
+function reasonToRun({ trigger, mergeRequest, doneHeadSha }: ReviewFacts): RunReason | null {
   const { reviewed, headSha, diffRefs } = mergeRequest;
+  // An event that comes again must not be paid again, even if somebody has deleted our note.
+  if (reviewed?.headSha !== headSha && doneHeadSha === headSha) return null;
   if (reviewed === null) return 'first-review';
   if (reviewed.headSha !== headSha) return 'new-head';
   // Of several events only the last one is told: what became of the base shows in the diff. A diff that is yet to be

@@ -181,6 +181,7 @@ class TaskDriver {
       command,
       commander,
       mergeRequest,
+      doneHeadSha: this.#task.doneHeadSha,
       policy,
       isProjectAllowed,
       ageMs: this.#ageMs(),
