@@ -1,4 +1,5 @@
 import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Registry } from 'prom-client';
@@ -34,9 +35,8 @@ export async function metricsReference(root: string): Promise<string> {
         if (/^create\w*Metrics$/.test(key)) Factory.parse(value)(registry);
       }
     }
-    const rows = registry
-      .getMetricsAsArray()
-      .map((metric) => Metric.parse(metric))
+    const registered = registry.getMetricsAsArray().map((metric) => Metric.parse(metric));
+    const rows = [...registered, ...(await lonelyMetrics(join(root, 'packages', name, 'src')))]
       .sort((one, other) => (one.name < other.name ? -1 : 1))
       .map(({ name: metric, help, labelNames, type }) => {
         const labels = labelNames.map((label) => `\`${label}\``).join(', ');
@@ -45,4 +45,21 @@ export async function metricsReference(root: string): Promise<string> {
     parts.push(`## ${name}\n\n| Name | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n${rows.join('')}`);
   }
   return parts.join('\n');
+}
+
+const lonelyForm =
+  /new (Counter|Gauge|Histogram)\(\{\s*name: '(drydock_\w+)',\s*help: (['"])(.*?)\3,(?:\s*labelNames: \[(.*?)\],)?/gs;
+
+/** Metrics that stand beside what they count, in files that cannot be run here: told from their text. */
+async function lonelyMetrics(folder: string): Promise<z.infer<typeof Metric>[]> {
+  const files = globSync(join(folder, '**', '*.ts')).filter((file) => !/(?:metrics|[.]test)[.]ts$/.test(file));
+  const texts = await Promise.all(files.sort().map((file) => readFile(file, 'utf8')));
+  return texts.flatMap((text) =>
+    [...text.matchAll(lonelyForm)].map(([, type = '', name = '', , help = '', labels = '']) => ({
+      name,
+      help,
+      type: type.toLowerCase(),
+      labelNames: [...labels.matchAll(/'(\w+)'/g)].map(([, label = '']) => label),
+    })),
+  );
 }

@@ -48,7 +48,7 @@ interface Parsed<Query, Body> {
 /** An operation and what it does. */
 export interface Bound {
   readonly operation: Operation;
-  run(request: Parsed<unknown, unknown>): Promise<Answered>;
+  readonly run: (request: Parsed<unknown, unknown>) => Promise<Answered>;
 }
 
 /** What is sent, and for the audit what it means in a word. */
