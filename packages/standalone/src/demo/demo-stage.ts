@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { ReviewPolicy, Secret, taskIdOf, type Clock, type Log, type TaskId } from '@drydock/core';
 import { ObjectReader, runGit } from '@drydock/git';
+import type { ControlToken } from '@drydock/server';
 import {
   buildDemoRepository,
   demoProject,
@@ -41,7 +42,12 @@ export interface DemoStage extends AsyncDisposable {
 /** Starts a strict fake GitLab with the demo's repository, the model if none is configured, and Drydock itself. */
 export async function startDemoStage(
   config: DemoConfig,
-  ports: { readonly clock: Clock; readonly log: Log; readonly searchPath: string },
+  ports: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly searchPath: string;
+    readonly controlTokens?: readonly ControlToken[];
+  },
 ): Promise<DemoStage> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'drydock-demo-'));
@@ -97,6 +103,7 @@ export async function startDemoStage(
         forgeId,
         webhookSecrets: [new Secret(signingToken)],
         projects: [demoProject.path],
+        controlTokens: ports.controlTokens ?? [],
         redis,
         listen: { host: '127.0.0.1', port: 0 },
         debounceMs: 200,
