@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { TransientError } from '@drydock/core';
 import type { CliPorts } from '../cli-ports.ts';
 import { UsageError } from '../client/usage-error.ts';
 
@@ -15,10 +16,13 @@ export async function confirmChange(
   if (!process.stdin.isTTY || !stderr.isTTY)
     throw new UsageError(`nobody is at the terminal to be asked "${question}": --yes says yes, --dry-run only tells`);
   const asking = createInterface({ input: process.stdin, output: stderr });
+  // To readline Ctrl-C is a key; it is to end the command as anywhere else.
+  asking.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     return /^y(?:es)?$/i.test((await asking.question(`${question} [y/N] `, { signal })).trim());
   } catch (error) {
-    if (signal.aborted || (error instanceof Error && error.name === 'AbortError')) return false;
+    if (signal.aborted) throw new TransientError('aborted', 'the user asked to stop', { cause: error });
+    if (error instanceof Error && error.name === 'AbortError') return false; // the end of input is no yes
     throw error;
   } finally {
     asking.close();
