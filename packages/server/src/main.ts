@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError, DrydockError, crashAt, pinoLog, projectAllowList, readConfig, systemClock } from '@drydock/core';
+import { ConfigError, DrydockError, crashAt, projectAllowList, readConfig, systemClock } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
 import { connectRedisTaskQueue } from '@drydock/queue';
-import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { z } from 'zod';
 import { ServerConfig } from './config.ts';
 import { controlTokens } from './control/control-tokens.ts';
 import { gatewayLogs, type RunLogs } from './control/run-logs.ts';
 import { createServerMetrics } from './metrics.ts';
+import { openLog } from './open-log.ts';
 import { startServer } from './start-server.ts';
 
 /** As in sysexits.h. */
@@ -19,12 +19,12 @@ const maxBytesInFlight = 128 * 1024 * 1024;
 async function main(): Promise<void> {
   const config = readConfig(ServerConfig, process.env);
   const reach = crashAt(process.env, () => process.kill(process.pid, 'SIGKILL'));
-  const log = pinoLog(pino({ base: { component: 'server' } }));
   const manifest = z
     .object({ version: z.string() })
     .parse(JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')));
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const log = openLog('server', registry);
   const tokens = controlTokens(config);
   const runLogs = runLogsOf(config);
   if (tokens.length === 0) log.info({}, 'no DRYDOCK_VIEWER_TOKENS or DRYDOCK_ADMIN_TOKENS: the control API is off');

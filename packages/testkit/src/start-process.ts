@@ -9,19 +9,25 @@ export interface StartedProcess extends AsyncDisposable {
   /** Resolves with the first line of its log that has this message; rejects when it ends before. */
   logged(message: string): Promise<Readonly<Record<string, unknown>>>;
   kill(signal: NodeJS.Signals): void;
+  /** From now on nobody reads what it writes: its pipe fills up. */
+  stopReading(): void;
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
-/** Starts a TypeScript file with the Node that runs the tests; its environment is what is given and nothing else. */
+/**
+ * Starts a TypeScript file with the Node that runs the tests; its environment is what is given and nothing else.
+ * Its output may go to an open file instead; then `stdout` and `logged` know nothing of it.
+ */
 export function startProcess(
   entry: string | URL,
   environment: Readonly<Record<string, string>>,
   args: readonly string[] = [],
+  output: 'pipe' | number = 'pipe',
 ): StartedProcess {
   const file = entry instanceof URL ? entry.pathname : entry;
   const child = spawn(process.execPath, [file, ...args], {
     env: { ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output, 'pipe'],
   });
   return new ChildWithLog(child);
 }
@@ -70,6 +76,10 @@ class ChildWithLog implements StartedProcess {
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  stopReading(): void {
+    this.#child.stdout?.pause();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

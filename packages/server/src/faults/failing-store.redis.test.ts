@@ -18,7 +18,7 @@ describe('a server process whose store fails', () => {
   it('row 16, G5: answers 2,000 open requests with 503 within two seconds while Redis hangs, in bounded memory, and is well within two seconds', async () => {
     await using redis = await startRedisServer();
     await using queue = await queueOf(redis.port);
-    await using server = await startServerProcess(redis.port, {}, 2_000);
+    await using server = await startServerProcess(redis.port, {}, { maxSockets: 2_000 });
     await server.post(1);
     redis.pause();
 

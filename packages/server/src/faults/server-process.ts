@@ -1,3 +1,4 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { Secret, silentLog, systemClock } from '@drydock/core';
 import { connectRedis, connectRedisTaskQueue, type LeasedTask, type TaskQueue } from '@drydock/queue';
@@ -34,9 +35,10 @@ export interface ServerProcess extends AsyncDisposable {
 export async function startServerProcess(
   redisPort: number,
   environment: Readonly<Record<string, string>> = {},
-  maxSockets = 64,
+  { maxSockets = 64, logFile }: { readonly maxSockets?: number; readonly logFile?: string } = {},
 ): Promise<ServerProcess> {
-  const process = startProcess(main, {
+  const log = logFile === undefined ? 'pipe' : openSync(logFile, 'a');
+  const settings = {
     DRYDOCK_SERVER_PORT: '0',
     DRYDOCK_SERVER_HOST: '127.0.0.1',
     DRYDOCK_REDIS_URL: `redis://127.0.0.1:${String(redisPort)}`,
@@ -44,19 +46,24 @@ export async function startServerProcess(
     DRYDOCK_DEBOUNCE_MS: '0',
     DRYDOCK_MAX_DEBOUNCE_MS: '0',
     ...environment,
-  });
+  };
+  const process = startProcess(main, settings, [], log);
+  if (log !== 'pipe') closeSync(log);
   const agent = new Agent({ keepAlive: true, maxSockets });
   const end = async () => {
     agent.destroy();
     await process[Symbol.asyncDispose]();
   };
-  const port = await process.logged('server started').then(
-    (line) => Number(line['port']),
-    async (error: unknown) => {
-      await end();
-      throw error;
-    },
-  );
+  const started =
+    logFile === undefined
+      ? process.logged('server started').then((line) => Number(line['port']))
+      : until(() => readFileSync(logFile, 'utf8').includes('server started')).then(() =>
+          Number(/"port":(\d+),"msg":"server started"/.exec(readFileSync(logFile, 'utf8'))?.[1]),
+        );
+  const port = await started.catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
   return {
     process,
     port,
