@@ -81,7 +81,13 @@ export const GatewayConfig = z.object({
   gatewayDataDir: z
     .string()
     .default(() => join(tmpdir(), 'drydock-gateway'))
-    .describe('Folder of its own for mirrors of repositories and for answers of the model, which are kept for a day'),
+    .describe('Folder of its own for mirrors of repositories'),
+  gatewayAnswersDir: z
+    .string()
+    .optional()
+    .describe(
+      'Folder for answers of the model, kept for a day so that an attempt made again costs nothing; several gateways may share it. Unset: in the data folder',
+    ),
   gitFetchMs: milliseconds.default(600_000).describe('How long fetching a repository may take'),
   gitServeMs: milliseconds.default(600_000).describe('How long sending a pack to an agent may take'),
   caFile: z.string().optional().describe('PEM file of private certificate authorities, trusted beside the usual ones'),

@@ -32,8 +32,8 @@ async function main(): Promise<void> {
 }
 
 /** An attempt that is made again asks the same again: what it had before is not paid for twice. */
-async function openAnswers({ gatewayDataDir, gitlabUrl }: GatewayConfig, log: Log) {
-  const folder = join(gatewayDataDir, 'answers');
+async function openAnswers({ gatewayAnswersDir, gatewayDataDir, gitlabUrl }: GatewayConfig, log: Log) {
+  const folder = gatewayAnswersDir ?? join(gatewayDataDir, 'answers');
   const store = await DiskAnswerStore.open({ folder }, { clock: systemClock, log, createId: randomUUID });
   return { store, installation: gitlabUrl };
 }

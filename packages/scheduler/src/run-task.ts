@@ -193,12 +193,17 @@ class TaskDriver {
     return Math.max(0, this.#ports.clock.nowMs() - this.#task.queuedAtMs);
   }
 
-  /** A result of an earlier launch that was paid for but does not stand on the merge request yet. */
+  /**
+   * A result of an earlier launch that was paid for but does not stand on the merge request yet; or it does, but who
+   * published it did not hear of that, or did not live to record it.
+   */
   async #unpublishedRun(mergeRequest: MergeRequest): Promise<RunView | null> {
-    const { taskId, launch } = this.#task;
+    const { taskId, launch, adopted, doneHeadSha, trigger } = this.#task;
     if (launch === 0 || mergeRequest.state !== 'opened') return null;
     const run = await this.#ports.gateway.readRun(runIdOf(taskId, launch), this.#signal);
-    if (run?.result?.kind !== 'review' || run.isPublished || run.result.headSha !== mergeRequest.headSha) return null;
+    if (run?.result?.kind !== 'review' || run.result.headSha !== mergeRequest.headSha) return null;
+    const isRecorded = doneHeadSha === run.result.headSha || withoutOrder(trigger) !== trigger;
+    if (run.isPublished && isRecorded && adopted?.state !== 'publishing') return null;
     this.#launch = launch;
     this.#ports.metrics.adopted();
     return run;

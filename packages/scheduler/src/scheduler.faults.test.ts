@@ -91,6 +91,23 @@ describe('a task that meets a fault', () => {
     expect(gateway.published).toEqual([sha('a')]);
   });
 
+  it('of a gateway that publishes and is not heard costs no second review, and ends as done', async () => {
+    const { publishRun } = gateway;
+    let isHeard = false;
+    gateway.publishRun = async (...args) => {
+      const publication = await publishRun.apply(gateway, args);
+      if (isHeard) return publication;
+      isHeard = true;
+      throw down();
+    };
+    await stage.event();
+    await stage.finishReview();
+    await pass(600_000);
+
+    expect(stage.launcher.agents).toHaveLength(1);
+    expect(await stage.task()).toMatchObject({ state: 'done', launch: 1, failures: 0 });
+  });
+
   it('of a gateway that goes away while the agent works loses nothing that was paid for', async () => {
     await stage.event();
     gateway.submitReview(runIdOf(taskId, 1));

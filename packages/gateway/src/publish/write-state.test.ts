@@ -47,6 +47,17 @@ describe('writeState', () => {
     expect(await readReviewed(bench.ports, bench.ref, never)).toBeNull();
   });
 
+  it('does not call a review of this head failed that stands, only one that is given up', async () => {
+    await using bench = await PublishBench.start(setup);
+    const { headSha } = await headOf(bench);
+    await bench.publish([]);
+    const failed = { kind: 'failed', headSha, why: 'the answer was lost' } as const;
+
+    expect(await write(bench, { ...failed, willRetry: true })).toBe('unchanged');
+    expect(await readReviewed(bench.ports, bench.ref, never)).toMatchObject({ state: 'done' });
+    expect(await write(bench, { ...failed, willRetry: false })).toBe('written');
+  });
+
   it('keeps the last review below a new state, through several of them, until the next review', async () => {
     await using bench = await PublishBench.start(setup);
     const { headSha } = await headOf(bench);

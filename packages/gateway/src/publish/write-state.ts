@@ -27,6 +27,7 @@ export async function writeState(
   const notes = await readOwnNotes(ports, ref, signal);
   const current = notes.summaries[0];
   if (current === undefined && !createNote) return 'absent';
+  if (current !== undefined && isWrongAbout(current.mark, state)) return 'unchanged';
   const baseSha = await baseOf(ports, ref, state.headSha, current?.mark ?? null, signal);
   const mark = { state: state.kind, headSha: state.headSha, baseSha, posted: current?.mark.posted ?? [] };
   const isReview = current?.mark.state === 'done' || current?.mark.state === 'partial';
@@ -52,6 +53,12 @@ async function baseOf(
   if (before?.headSha === headSha && before.baseSha !== null && before.baseSha !== headSha) return before.baseSha;
   const head = await forge.readHead(ref, signal);
   return head.headSha === headSha ? (head.diffRefs?.baseSha ?? headSha) : headSha;
+}
+
+/** Who did not hear that publishing went well takes it for a failure. It looks again, and need not be told. */
+function isWrongAbout(mark: SummaryMark, state: StateRequest['state']): boolean {
+  const isReviewed = (mark.state === 'done' || mark.state === 'partial') && mark.headSha === state.headSha;
+  return isReviewed && state.kind === 'failed' && state.willRetry;
 }
 
 function isSameMark(left: SummaryMark | null, right: SummaryMark): boolean {
