@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { inspect } from 'node:util';
 import { Secret, silentLog, systemClock, type Log, type LogFacts } from '@drydock/core';
 import { startRedisServer, whyNoRedisServer } from '@drydock/testkit';
-import { connectRedis, type RedisConnection } from './redis-connection.ts';
+import { connectRedis, refuseOldStore, type RedisConnection } from './redis-connection.ts';
 
 /** Keeps every line. */
 function keepingLog() {
@@ -58,6 +58,22 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
     });
     const allowed = await connect({ url, allowUnsafeStore: true }, silentLog);
     expect(await allowed.ping()).toBe('PONG');
+  });
+
+  it.each([
+    ['redis_version:6.0.16', true],
+    ['redis_version:5.0.7', true],
+    ['redis_version:6.2.0', false],
+    ['redis_version:7.2.4', false],
+    ['redis_version:10.0.1', false],
+    ['server_name:other', false],
+  ])('asks for Redis 6.2 or newer: %s', (info, isRefused) => {
+    const check = () => {
+      refuseOldStore(`# Server\r\n${info}\r\n`, 'redis://store:6379');
+    };
+
+    if (isRefused) expect(check).toThrow(/needs 6\.2 or newer/);
+    else expect(check).not.toThrow();
   });
 
   it('warns of a store that keeps nothing on disk', async () => {

@@ -56,6 +56,8 @@ function optionsOf(settings: RedisSettings, random: () => number): RedisOptions 
     connectionName: name,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
+    // Scripts are sent again by redis-lua.ts, after the epoch was looked at where that matters.
+    autoResendUnfulfilledCommands: false,
     commandTimeout: commandTimeoutMs,
     connectTimeout: connectTimeoutMs,
     disconnectTimeout: 500,
@@ -118,7 +120,23 @@ const Info = z.string().transform(
     ),
 );
 
+/** Whether a version is 6.2 or newer; what names none is believed. */
+function isNewEnough(version: string | undefined): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(version ?? '') ?? [];
+  return major === undefined || Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 2);
+}
+
+/** Throws `ConfigError` for a version that lacks what the scripts use. */
+export function refuseOldStore(info: string, place: string): void {
+  const version = Info.parse(info).get('redis_version');
+  if (isNewEnough(version)) return;
+  throw new ConfigError(`Redis at ${place} has version ${version ?? ''}: Drydock needs 6.2 or newer, or Valkey`, {
+    code: 'queue.unsafe_store',
+  });
+}
+
 async function refuseUnsafeStore(redis: Redis, settings: RedisSettings, place: string, log: Log): Promise<void> {
+  refuseOldStore(await redis.info('server'), place);
   const memory = Info.parse(await redis.info('memory'));
   const policy = memory.get('maxmemory_policy') ?? 'unknown';
   if (policy !== 'noeviction' && settings.allowUnsafeStore !== true) {

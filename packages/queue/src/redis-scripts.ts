@@ -83,6 +83,7 @@ const promotionBatch = 100;
 
 export const lease = redisLua({
   file: 'lease.lua',
+  isNumbered: true,
   keys: (input: ScriptContext & LeaseRequest) => commonKeys(input),
   args: (input) => [
     ...commonArgs(input),
@@ -131,6 +132,7 @@ export const extend = redisLua({
 
 export const beginLaunch = redisLua({
   file: 'begin-launch.lua',
+  isNumbered: true,
   keys: heldKeys,
   args: (input: WithLease<{ readonly headSha: Sha }>) => [...heldArgs(input), input.headSha, shortHead(input.headSha)],
   reply: z.union([

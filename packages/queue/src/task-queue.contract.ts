@@ -1,4 +1,5 @@
 import { afterEach, describe } from '@jest/globals';
+import { controlContract } from './contract/control.contract.ts';
 import { endContract } from './contract/end.contract.ts';
 import { enqueueContract } from './contract/enqueue.contract.ts';
 import { leaseContract } from './contract/lease.contract.ts';
@@ -20,5 +21,6 @@ export function describeTaskQueue(name: string, makeQueue: MakeQueue): void {
     enqueueContract(makeTracked);
     leaseContract(makeTracked);
     endContract(makeTracked);
+    controlContract(makeTracked);
   });
 }

@@ -132,10 +132,14 @@ for _ = 1, MAX_TRIES do
 
       time = math.max(time, turn.start)
       local finish = time + math.floor(TURN_COST / weight)
-      redis.call('HSET', CLOCK, 'v', '1', 'time', text(time))
-      redis.call('HSET', project_key(project), 'finish', text(finish))
-      leave(project)
-      if first[2] then put_turn(project, finish) end
+      redis.call('HSET', CLOCK, 'time', text(time))
+      redis.call('ZREM', turns_key((split(project))), turn.member)
+      if first[2] then
+        put_turn(project, finish, 'finish', text(finish))
+      else
+        redis.call('HSET', project_key(project), 'finish', text(finish))
+        redis.call('HDEL', project_key(project), 'turn')
+      end
       forget_idle(time)
       return { 'ok', parked, ended, id, '', flat(task) }
     end

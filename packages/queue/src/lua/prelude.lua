@@ -54,8 +54,9 @@ end
 local function load(key, now)
   local found = fields_of(key, unpack(FIELDS))
   local task = {}
-  for i, name in ipairs(FIELDS) do
-    if found[i] and found[i] ~= '' then task[name] = found[i] end
+  for i = 1, #FIELDS do
+    local value = found[i]
+    if value and value ~= '' then task[FIELDS[i]] = value end
   end
   if not task.v and redis.call('EXISTS', key) == 0 then return task, nil end
   if task.v ~= '1' and task.v ~= '2' then error('WRONGVERSION ' .. key .. ' has version ' .. tostring(task.v), 0) end
@@ -93,14 +94,15 @@ local function note(fields, task, now, what, who, detail)
 end
 
 local function flat(task)
-  local pairs_of = {}
-  for name, value in pairs(task) do
-    if not string.match(name, '^e%d') then
-      pairs_of[#pairs_of + 1] = name
-      pairs_of[#pairs_of + 1] = value
+  local list, count = {}, 0
+  for i = 1, #FIELDS do
+    local value = task[FIELDS[i]]
+    if value then
+      list[count + 1], list[count + 2] = FIELDS[i], value
+      count = count + 2
     end
   end
-  return pairs_of
+  return list
 end
 
 local function index(id, from, to, now)

@@ -13,7 +13,15 @@ local FORGES, PROJECTS, IDLE = ROOT .. 'forges', ROOT .. 'projects', ROOT .. 'id
 local SHARES, PAUSES = ROOT .. 'shares', ROOT .. 'pauses'
 
 local function project_of(id) return string.match(id, '^[^:]+:(.+):[^:]+$') end
-local function split(project) return string.match(project, '^([^:]+):(.+)$') end
+local parts = {}
+local function split(project)
+  local known = parts[project]
+  if not known then
+    known = { string.match(project, '^([^:]+):(.+)$') }
+    parts[project] = known
+  end
+  return known[1], known[2]
+end
 local function ready_key(project) return ROOT .. 'ready:' .. project end
 local function project_key(project) return ROOT .. 'project:' .. project end
 local function turns_key(forge) return ROOT .. 'turns:' .. forge end
@@ -21,11 +29,11 @@ local function expect_places(project)
   expect('zset', ready_key(project), DUE, turns_key((split(project))))
 end
 
-local function put_turn(project, start)
+local function put_turn(project, start, ...)
   local forge, id = split(project)
   local member = string.format('%015d:%s', redis.call('HINCRBY', CLOCK, 'arrivals', 1), id)
   redis.call('ZADD', turns_key(forge), text(start), member)
-  redis.call('HSET', project_key(project), 'turn', member)
+  redis.call('HSET', project_key(project), 'turn', member, ...)
 end
 
 -- The project gets in turn if it is not, has something ready, and is not held back by a pause.
