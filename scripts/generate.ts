@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { format } from 'prettier';
 import { cliReference } from './generate/cli-reference.ts';
 import { configReference } from './generate/config-reference.ts';
+import { faultMatrix, testsWithRows } from './generate/fault-matrix.ts';
 import { metricsReference } from './generate/metrics-reference.ts';
 import { openApiReference } from './generate/open-api-reference.ts';
 import { root } from './run-command.ts';
@@ -12,6 +13,7 @@ import { root } from './run-command.ts';
 const generated: Readonly<Record<string, () => Promise<string>>> = {
   'docs/reference/cli.md': () => cliReference(root),
   'docs/reference/config.md': () => configReference(root),
+  'docs/reference/fault-matrix.md': () => Promise.resolve(faultMatrix(testsWithRows(root))),
   'docs/reference/metrics.md': () => metricsReference(root),
   'docs/reference/openapi.json': () => openApiReference(root),
 };

@@ -146,7 +146,7 @@ describe('the scheduler as a process', () => {
     expect(await runs()).toEqual([]);
   });
 
-  it('does the work of ten merge requests once, however many schedulers there are', async () => {
+  it('row 26: does the work of ten merge requests once, however many schedulers there are', async () => {
     const agent = await agentOf(false);
     world.changes = { reviewed: null };
     await Promise.all([start(agent), start(agent)]);

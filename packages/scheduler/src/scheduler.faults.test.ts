@@ -317,7 +317,7 @@ describe('a task that meets a fault', () => {
     });
   });
 
-  it('that kills its agent each time dies in the end, and keeps no other from its turn', async () => {
+  it('row 61: that kills its agent each time dies in the end, and keeps no other from its turn', async () => {
     const other = { forge: 'gitlab', projectId: '42', iid: 8 };
     gateway.changes = { reviewed: null };
     await stage.event();

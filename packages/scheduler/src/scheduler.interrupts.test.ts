@@ -50,7 +50,7 @@ describe('a task that is stopped', () => {
     ['a gateway that gives up with the signal', true],
     ['a gateway that finishes all the same', false],
   ])('with %s', (_name, isAbortable) => {
-    it.each(stages)('by a newer head at %s reviews that one, once, and counts no fault', async (at) => {
+    it.each(stages)('row 44: by a newer head at %s reviews that one, once, and counts no fault', async (at) => {
       stage.start();
 
       await review(at, async (signal) => {
@@ -103,7 +103,7 @@ describe('a task that is stopped', () => {
     });
   });
 
-  describe('by a frozen process whose lease was taken meanwhile', () => {
+  describe('row 27: by a frozen process whose lease was taken meanwhile', () => {
     it.each(stages)('at %s writes nothing more', async (at) => {
       stage.start();
       let written = 0;
@@ -150,7 +150,7 @@ describe('a task that is stopped', () => {
     expect(revokedAtAbort[0]).toEqual([agent?.launch.runId]);
   });
 
-  it('by a store that does not answer ends its agent once the lease may have run out, and not before', async () => {
+  it('row 22: by a store that does not answer ends its agent once the lease may have run out, and not before', async () => {
     stage.start();
     await stage.event();
     const { extend } = stage.queue;

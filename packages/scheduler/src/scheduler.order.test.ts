@@ -47,7 +47,7 @@ describe('events of one merge request', () => {
   it.each([
     ['all at once', 0],
     ['each while a review may run', 1],
-  ])('come to one review of the newest head in each of 720 orders, %s', async (_name, gapMs) => {
+  ])('row 42: come to one review of the newest head in each of 720 orders, %s', async (_name, gapMs) => {
     for (const events of permutations(life)) {
       begin();
       gateway.headSha = sha('c');
@@ -84,7 +84,7 @@ describe('events of one merge request', () => {
     );
   }
 
-  it('that come a hundred times are one review', async () => {
+  it('row 41: that come a hundred times are one review', async () => {
     for (let copy = 0; copy < 100; copy += 1) await stage.event({ trigger: 'opened' });
     await settle();
 
@@ -92,7 +92,7 @@ describe('events of one merge request', () => {
     expect(stage.launcher.agents).toHaveLength(1);
   });
 
-  it('that come five thousand at a time are one waiting and one running task, and two runs at the most', async () => {
+  it('row 45, G6: that come five thousand at a time are one waiting and one running task, and two runs at the most', async () => {
     await stage.event();
     for (let event = 0; event < 5000; event += 1) await enqueueOnly({ trigger: 'labeled', headSha: sha('a') });
     expect(await stage.queue.stats()).toMatchObject({ waiting: 0, running: 1 });
@@ -105,7 +105,7 @@ describe('events of one merge request', () => {
   });
 
   it.each(['merged', 'closed', 'locked'] as const)(
-    'that come a day after it was %s are skipped, with the reason',
+    'row 43: that come a day after it was %s are skipped, with the reason',
     async (state) => {
       gateway.changes = { state };
 

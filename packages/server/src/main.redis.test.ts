@@ -55,7 +55,7 @@ describe('the server as a process', () => {
     });
   }
 
-  it('ends with 0 when it is told to, even twice, under load, and everything it accepted is in Redis', async () => {
+  it('row 3: ends with 0 when it is told to, even twice, under load, and everything it accepted is in Redis', async () => {
     const { process, port } = await start();
     const agent = new Agent({ keepAlive: true, maxSockets: 20 });
     const accepted: number[] = [];
@@ -97,7 +97,7 @@ describe('the server as a process', () => {
     expect(end).toEqual({ code: 0, signal: null });
   });
 
-  it('has told nobody that it kept what it had not, when it is killed; sent again, it is one task', async () => {
+  it('rows 1, 2: has told nobody that it kept what it had not, when it is killed; sent again, it is one task', async () => {
     const killed = await start();
     const agent = new Agent();
     redis.pause(); // the delivery is on its way into Redis, which has not answered
@@ -115,7 +115,7 @@ describe('the server as a process', () => {
     expect(kept.filter(({ subject }) => subject.iid === 200_000)).toHaveLength(1);
   });
 
-  it('keeps what it accepted when it is killed right after', async () => {
+  it('row 2: keeps what it accepted when it is killed right after', async () => {
     const { process, port } = await start();
     const agent = new Agent();
     const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => post(port, 300_000 + n, agent)));
@@ -127,7 +127,7 @@ describe('the server as a process', () => {
     expect(kept).toHaveLength(50);
   });
 
-  it('answers 503 soon while Redis hangs, and goes on when it is back', async () => {
+  it('row 16: answers 503 soon while Redis hangs, and goes on when it is back', async () => {
     const { port } = await start();
     const agent = new Agent({ keepAlive: true });
     redis.pause();

@@ -166,7 +166,7 @@ describe('startServer', () => {
       agent.destroy();
     });
 
-    it('loses nothing that it accepted, under load', async () => {
+    it('row 3: loses nothing that it accepted, under load', async () => {
       const queue = new MemoryTaskQueue({ clock: systemClock });
       const { url, stop } = await start({ queue, times: { lastCall: 100 } });
       const agent = new Agent({ keepAlive: true, maxSockets: 16 });
