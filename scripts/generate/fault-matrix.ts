@@ -95,7 +95,7 @@ export function testsWithRows(root: string): readonly RowTest[] {
 export function namesWithRows(source: string): readonly Omit<RowTest, 'file'>[] {
   return [...source.matchAll(/(['"`])rows? ((?:[G\d]+, )*[G\d]+)(?:: ((?:(?!\1).)*))?\1/g)].flatMap(
     ([, , rows = '', name]) => {
-      if (name !== undefined) return [{ rows: rows.split(', '), name }];
+      if (name !== undefined) return [{ rows: rows.split(', '), name: name.replace(/\$\{[^}]*\}/g, '…') }];
       // A table of cases has the row in a cell of its own; its name begins with `%s: `.
       const shared = /\]\)\(\s*'%s: ((?:(?!').)*)'/.exec(source.slice(source.indexOf(`'row ${rows}'`)))?.[1];
       return shared === undefined ? [] : [{ rows: rows.split(', '), name: shared }];

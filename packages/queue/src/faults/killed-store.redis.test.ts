@@ -39,7 +39,7 @@ describeFaults('a store that is killed under load', () => {
     expect(new Set(kept.map(({ taskId }) => taskId)).size).toBe(kept.length);
   });
 
-  it('row 6: has every acknowledged event in its file, appendfsync always: what a power cut leaves', async () => {
+  it('rows 6, G2: has every acknowledged event in its file, appendfsync always: what a power cut leaves', async () => {
     await using server = await startRedisServer({ config: { appendfsync: 'always' } });
     await using queue = await queueAt(server.port);
     await using producers = new Producers(queue);
@@ -68,7 +68,7 @@ describeFaults('a store that is killed under load', () => {
 });
 
 describeFaults('a store that lost its power', () => {
-  it('row 7: misses at most what it wrote in the second before, in whole events, and all of it can be sent again', async () => {
+  it('rows 7, G2: misses at most what it wrote in the second before, in whole events, and all of it can be sent again', async () => {
     await using memory = await folderInMemory();
     await using server = await startRedisServer({ config: { appendfsync: 'everysec' }, dataFolder: memory.folder });
     await using queue = await queueAt(server.port);
