@@ -106,7 +106,8 @@ export const lease = redisLua({
         z.array(z.string()),
         z.string(),
         z.enum(['', 'leased', 'running', 'publishing']),
-        z.array(z.string()),
+        // Redis makes it of strings alone; the hash is parsed field by field.
+        z.custom<readonly string[]>(Array.isArray),
       ])
       .transform(([kind, parked, ended, taskId, adoptedIn, hash]) => ({
         kind,

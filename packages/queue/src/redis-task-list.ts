@@ -1,4 +1,4 @@
-import { BlockedError, TaskState, type Log, type TaskId } from '@drydock/core';
+import { BlockedError, TaskState, type Log } from '@drydock/core';
 import type { RedisConnection } from './redis-connection.ts';
 import { translateRedisError } from './redis-error.ts';
 import type { RedisKeys } from './redis-keys.ts';

@@ -69,6 +69,8 @@ const payload = {
 const CurrentHash = z.object(payload);
 const WaitingHash = z.object({ ...payload, Ready: Whole, NotBefore: Count, Urgent: Flag, Why: optional(z.string()) });
 
+const payloadNames = Object.keys(WaitingHash.shape);
+
 /** Reads a task's hash. Throws `BlockedError` (`queue.wrong_type`) when it is not of our making or too new. */
 export function parseTaskHash(taskId: TaskId, hash: Readonly<Record<string, string>>): TaskRecord {
   try {
@@ -121,8 +123,12 @@ function readTaskHash(taskId: TaskId, hash: Readonly<Record<string, string>>): T
 
 function payloadOf<T>(hash: Readonly<Record<string, string>>, letter: 'c' | 'w', schema: z.ZodType<T>): T | null {
   if (hash[`${letter}Trigger`] === undefined) return null;
-  const fields = Object.entries(hash).filter(([name]) => /^[cw][A-Z]/.test(name) && name.startsWith(letter));
-  return schema.parse(Object.fromEntries(fields.map(([name, value]) => [name.slice(1), value])));
+  const fields: Record<string, string> = {};
+  for (const name of payloadNames) {
+    const value = hash[`${letter}${name}`];
+    if (value !== undefined) fields[name] = value;
+  }
+  return schema.parse(fields);
 }
 
 function commonOf({ Trigger: trigger, Command: command, ...rest }: z.infer<typeof CurrentHash>) {

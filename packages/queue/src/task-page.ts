@@ -39,7 +39,7 @@ export function isAfter(place: TaskPlace, cursor: TaskPlace | null): boolean {
 export function matcherOf({ forge, projectId, projectPath }: TaskFilter) {
   const matchesPath: PathMatcher = projectPath === undefined ? () => true : compileGlob(projectPath);
   return {
-    matchesId(taskId: TaskId): boolean {
+    matchesId: (taskId: TaskId): boolean => {
       const [, itsForge, itsProject] = taskId.split(':');
       return (forge === undefined || forge === itsForge) && (projectId === undefined || projectId === itsProject);
     },
