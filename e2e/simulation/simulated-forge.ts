@@ -11,7 +11,7 @@ export interface SimulatedMergeRequest {
   readonly threads: ForgeThread[];
 }
 
-export const baseSha = 'c'.repeat(40);
+const baseSha = 'c'.repeat(40);
 
 /** A forge with merge requests in memory, reached over a bad network. */
 export class SimulatedForge {
