@@ -60,7 +60,7 @@ describe('a server process whose store fails', () => {
   it('row 15: takes deliveries over a slow link, and refuses within two seconds those that it cannot', async () => {
     await using redis = await startRedisServer();
     await using proxy = await startTcpFaultProxy({ upstream: { port: redis.port } });
-    await using server = await startServerProcess(proxy.port);
+    await using server = await startServerProcess(proxy.port, {}, { maxSockets: 100 });
     const all = async (first: number) => Promise.all(Array.from({ length: 100 }, (_, n) => server.post(first + n)));
 
     proxy.add({ kind: 'latency', delayMs: 200, jitterMs: 100, direction: 'to-client' });
