@@ -3,6 +3,8 @@
 const apps = 'server|scheduler|gateway|agent';
 /** A contract is the part of a test that several implementations share. */
 const test = '[.](test|contract)[.]ts$';
+/** Folders of what several tests share. */
+const testRoom = '/src/(?:.+/)?(?:contract|faults|testing)/';
 /** Code that no installation runs: it may reach further than the product does. */
 const aside = '^(e2e|bench|scripts)/';
 
@@ -106,6 +108,7 @@ module.exports = {
         path: '^packages/',
         pathNot: [
           test,
+          testRoom,
           '^packages/testkit/',
           '^packages/standalone/src/demo([.-][^/]*|/.+)$',
           '^packages/standalone/src/scripted-model[.]ts$',
@@ -147,6 +150,13 @@ module.exports = {
       severity: 'error',
       from: {},
       to: { path: '[.]test[.]ts$' },
+    },
+    {
+      name: 'not-to-test-rooms',
+      comment: 'What tests share is for tests.',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: [test, testRoom, '^packages/testkit/'] },
+      to: { path: testRoom, pathNot: '^packages/testkit/' },
     },
     {
       name: 'not-to-aside',
