@@ -4,7 +4,7 @@ const apps = 'server|scheduler|gateway|agent';
 /** A contract is the part of a test that several implementations share. */
 const test = '[.](test|contract)[.]ts$';
 /** Folders of what several tests share. */
-const testRoom = '/src/(?:.+/)?(?:contract|faults|testing)/';
+const testRoom = '/(contract|faults|testing)/';
 /** Code that no installation runs: it may reach further than the product does. */
 const aside = '^(e2e|bench|scripts)/';
 
