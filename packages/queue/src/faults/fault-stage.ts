@@ -86,7 +86,8 @@ export async function mustTake(queue: TaskQueue, options?: Parameters<typeof tak
 /** Leases all that waits. A task that could not be read whole would not be among them. */
 export async function drain(queue: TaskQueue): Promise<readonly LeasedTask[]> {
   const taken: LeasedTask[] = [];
-  for (let task = await take(queue); task !== null; task = await take(queue)) taken.push(task);
+  const hour = { ttlMs: 3_600_000 }; // longer than any of this takes: none is taken over and counted twice
+  for (let task = await take(queue, hour); task !== null; task = await take(queue, hour)) taken.push(task);
   return taken;
 }
 

@@ -130,7 +130,7 @@ export async function drain(queue: TaskQueue): Promise<readonly LeasedTask[]> {
   const limits = { total: 1_000_000, perForge: null, perProject: null };
   const taken: LeasedTask[] = [];
   for (;;) {
-    const task = await queue.lease({ owner: 'test', ttlMs: 60_000, limits });
+    const task = await queue.lease({ owner: 'test', ttlMs: 3_600_000, limits });
     if (task === null) return taken;
     taken.push(task);
   }
