@@ -2,6 +2,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
 import { z } from 'zod';
+import { ShareConfig } from './share-config.ts';
 import { SweepConfig } from './sweep/sweep-config.ts';
 
 /** Settings of the scheduler process. */
@@ -26,6 +27,7 @@ export const SchedulerConfig = z.object({
     .default(() => hostname())
     .describe('Names this scheduler for people'),
   maxRunning: z.coerce.number().int().min(1).default(2).describe('Tasks running at once'),
+  ...ShareConfig.shape,
   leaseTtlMs: z.coerce
     .number()
     .int()

@@ -5,6 +5,7 @@ export type { AgentExit, AgentLaunch, Launcher } from './launchers/launcher.ts';
 export { compileAgent, type CompiledAgent, type CompileSettings } from './launchers/compile-agent.ts';
 export { LocalLauncher, type LocalLauncherSettings } from './launchers/local-launcher.ts';
 export type { LeaseLoopSettings } from './lease-loop.ts';
+export { ShareConfig } from './share-config.ts';
 export { createSchedulerMetrics, type SchedulerMetrics } from './metrics.ts';
 export type { TaskPorts } from './run-task.ts';
 export { startScheduler, type RunningScheduler } from './start-scheduler.ts';

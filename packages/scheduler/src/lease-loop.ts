@@ -1,4 +1,4 @@
-import { DrydockError, TransientError } from '@drydock/core';
+import { DrydockError, TransientError, type ProjectKey, type ProjectShare } from '@drydock/core';
 import { runTask, type TaskPorts, type TaskTimes } from './run-task.ts';
 
 /** How the loop leases. */
@@ -7,9 +7,16 @@ export interface LeaseLoopSettings extends TaskTimes {
   readonly owner: string;
   /** Tasks at once, over all schedulers of the queue. */
   readonly maxRunning: number;
+  /** The same for one forge, and for one project; absent: no limit. */
+  readonly maxRunningPerForge?: number | undefined;
+  readonly maxRunningPerProject?: number | undefined;
+  /** Projects that get more or less than others. */
+  readonly projectShares?: ReadonlyMap<ProjectKey, ProjectShare>;
   /** How often to ask for work when nothing woke us; waking is only a hint. */
   readonly pollMs: number;
 }
+
+const renewSharesMs = 60_000;
 
 /**
  * Leases tasks and drives each to its end, until `shutdown` is aborted; then everything in hand is put back.
@@ -30,15 +37,25 @@ export async function runLeaseLoop(
   };
   const unsubscribe = queue.onWake(wakeUp);
   metrics.running(0, settings.maxRunning);
+  const limits = {
+    total: settings.maxRunning,
+    perForge: settings.maxRunningPerForge ?? null,
+    perProject: settings.maxRunningPerProject ?? null,
+  };
+  let sharesAtMs = -Infinity;
+
+  /** Again and again, since a store that lost its memory has lost them too. */
+  async function renewShares(): Promise<void> {
+    if (clock.monotonicMs() - sharesAtMs < renewSharesMs) return;
+    await queue.setShares(settings.projectShares ?? new Map());
+    sharesAtMs = clock.monotonicMs();
+  }
 
   async function leaseNext(): Promise<boolean> {
     if (inHand.size >= settings.maxRunning) return false;
     try {
-      const task = await queue.lease({
-        owner: settings.owner,
-        ttlMs: settings.leaseTtlMs,
-        limits: { total: settings.maxRunning, perForge: null, perProject: null },
-      });
+      await renewShares();
+      const task = await queue.lease({ owner: settings.owner, ttlMs: settings.leaseTtlMs, limits });
       if (task === null) return false;
       const work = runTask(ports, settings, task, ended).catch((error: unknown) => {
         failed.abort(error);

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayConfig } from '@drydock/gateway';
-import { SweepConfig } from '@drydock/scheduler';
+import { ShareConfig, SweepConfig } from '@drydock/scheduler';
 import { ServerConfig } from '@drydock/server';
 import { z } from 'zod';
 
@@ -23,6 +23,7 @@ export const StandaloneConfig = z.object({
   ...SweepConfig.shape,
   model: z.string().optional().describe('The model that reviews, instead of the one of the policy'),
   maxRunning: z.coerce.number().int().min(1).default(1).describe('Reviews running at once'),
+  ...ShareConfig.shape,
   dataDir: z
     .string()
     .default(() => join(tmpdir(), 'drydock'))

@@ -52,6 +52,11 @@ export async function runDev(config: StandaloneConfig, io: DevIo): Promise<void>
       debounceMs: config.debounceMs,
       maxDebounceMs: config.maxDebounceMs,
       maxRunning: config.maxRunning,
+      shares: {
+        maxRunningPerForge: config.maxRunningPerForge,
+        maxRunningPerProject: config.maxRunningPerProject,
+        projectShares: config.projectShares,
+      },
       sweep: { everyMs: config.sweepEveryMs, reachMs: config.sweepReachDays * 24 * 3_600_000 },
       dataDir: config.dataDir,
       searchPath: config.path,

@@ -38,6 +38,7 @@ import {
   startScheduler,
   startSweep,
   type Gateway,
+  type ShareConfig,
   type SweepSettings,
 } from '@drydock/scheduler';
 import { createServerMetrics, gatewayLogs, startServer, type ControlToken } from '@drydock/server';
@@ -62,6 +63,8 @@ export interface StandaloneSettings {
   readonly debounceMs: number;
   readonly maxDebounceMs: number;
   readonly maxRunning: number;
+  /** How forges and projects share it; absent: each as any other. */
+  readonly shares?: ShareConfig;
   /** How often and how far back to look for missed webhooks; none: never. */
   readonly sweep?: SweepSettings;
   /** A folder of our own, for mirrors and for the agents' folders. */
@@ -145,7 +148,7 @@ export async function startStandalone(
       policy: settings.policy,
       isProjectAllowed: projectAllowList(settings.projects),
     },
-    { ...times, owner: 'standalone', maxRunning: settings.maxRunning },
+    { ...times, ...settings.shares, owner: 'standalone', maxRunning: settings.maxRunning },
   );
   stack.defer(() => scheduler.stop());
   if (settings.sweep !== undefined) {
