@@ -71,12 +71,12 @@ async function release(
 
 /**
  * A task must not die unseen. What nobody counts is only put back while it cannot be told either: gateway or forge are
- * away, for all tasks alike. What is final is told first, for after the end nobody would come back to tell it.
+ * away, for all tasks alike. All is told first, for after the end nobody would come back to tell it.
  */
 async function fail(ports: EndingPorts, patienceMs: number, task: LeasedTask, failure: TaskFailure): Promise<void> {
   const { queue, log, clock, note, random } = ports;
   const { message, code } = failure;
-  const isTold = failure.class === 'transient' || (await note.showFailure(message, failure.class === 'infra'));
+  const isTold = await note.showFailure(message, failure.class !== 'terminal');
   ports.reach?.('ending.told');
   if (failure.class === 'infra' && !isTold) {
     log.warn({ code, reason: message }, 'nothing answers');
@@ -86,7 +86,6 @@ async function fail(ports: EndingPorts, patienceMs: number, task: LeasedTask, fa
   const failed = await untilAnswered(ports, patienceMs, () => queue.fail(task, failure));
   const facts = { code, reason: message, state: failed.kind };
   log.warn(failed.kind === 'retrying' ? { ...facts, delayMs: failed.delayMs } : facts, 'task failed');
-  if (failed.kind === 'retrying' && failure.class === 'transient') await note.showFailure(message, true);
   if (failed.kind === 'dead' && failure.class !== 'terminal') await note.showFailure(message, false);
 }
 

@@ -83,6 +83,7 @@ describe('scheduler', () => {
     expect(gateway.states.filter((state) => state.kind === 'failed').map((state) => state.willRetry)).toEqual([
       true,
       true,
+      true, // told before it is recorded: a scheduler may die in between
       false,
     ]);
     expect(await stage.task()).toMatchObject({ state: 'dead', launch: 3, lastError: { code: 'run.crashed' } });
