@@ -36,7 +36,10 @@ export async function metricsReference(root: string): Promise<string> {
       }
     }
     const registered = registry.getMetricsAsArray().map((metric) => Metric.parse(metric));
-    const rows = [...registered, ...(await lonelyMetrics(join(root, 'packages', name, 'src')))]
+    // All of them log.
+    const rooms = [name, 'log'].map((room) => join(root, 'packages', room, 'src'));
+    const lonely = await Promise.all(rooms.map(lonelyMetrics));
+    const rows = [...registered, ...lonely.flat()]
       .sort((one, other) => (one.name < other.name ? -1 : 1))
       .map(({ name: metric, help, labelNames, type }) => {
         const labels = labelNames.map((label) => `\`${label}\``).join(', ');

@@ -13,6 +13,7 @@ async function main(): Promise<void> {
     typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
   const stop = new AbortController();
   let ending: Ending | null = null;
+  const endedByWhat = (): Ending | null => ending;
   const end = (by: Ending) => {
     ending ??= by;
     stop.abort();
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
   });
   try {
     await program.parseAsync(process.argv);
-    if (ending !== null && process.exitCode === exitCodes.interrupted) process.exitCode = endedBy[ending];
+    if (process.exitCode === exitCodes.interrupted) process.exitCode = endedBy[endedByWhat() ?? 'SIGINT'];
   } catch (error) {
     process.exitCode = await report(error, ending);
   }

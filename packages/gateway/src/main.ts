@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { ConfigError, crashAt, pinoLog, readConfig, systemClock, type Log } from '@drydock/core';
+import { ConfigError, DrydockError, crashAt, readConfig, systemClock, type Log } from '@drydock/core';
+import { openLog } from '@drydock/log';
 import { connectRedis } from '@drydock/queue';
-import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { GatewayConfig } from './config.ts';
 import { gatewaySettings } from './gateway-settings.ts';
@@ -12,13 +12,14 @@ import { RedisRunStore } from './runs/redis-run-store.ts';
 import type { RunStore } from './runs/run-store.ts';
 import { startGateway } from './start-gateway.ts';
 
-const exitBadConfig = 78; // EX_CONFIG of sysexits.h
+/** EX_CONFIG and EX_UNAVAILABLE of sysexits.h. */
+const exitCodes = { badConfig: 78, unavailable: 69 };
 
 async function main(): Promise<void> {
   const config = readConfig(GatewayConfig, process.env);
-  const log = pinoLog(pino({ base: { component: 'gateway' } }));
   const reach = crashAt(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const registry = new Registry();
+  const log = openLog('gateway', registry);
   collectDefaultMetrics({ register: registry });
   const settings = { ...(await gatewaySettings(config)), answers: await openAnswers(config, log) };
   const store = await openStore(config, log);
@@ -45,7 +46,7 @@ async function openStore({ redisUrl }: GatewayConfig, log: Log): Promise<RunStor
 }
 
 main().catch((error: unknown) => {
-  if (!(error instanceof ConfigError)) throw error;
+  if (!(error instanceof DrydockError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = exitBadConfig;
+  process.exit(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.unavailable);
 });

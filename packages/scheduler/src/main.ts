@@ -5,14 +5,13 @@ import {
   DrydockError,
   ReviewPolicy,
   crashAt,
-  pinoLog,
   projectAllowList,
   readConfig,
   systemClock,
 } from '@drydock/core';
+import { openLog } from '@drydock/log';
 import { parsePolicy } from '@drydock/policy';
 import { RedisSweepState, connectRedis, connectRedisTaskQueue } from '@drydock/queue';
-import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { SchedulerConfig } from './config.ts';
 import { HttpGateway } from './http-gateway.ts';
@@ -37,10 +36,12 @@ async function main(): Promise<void> {
   if (controlToken === undefined) throw new ConfigError('Wrong settings:\n  DRYDOCK_CONTROL_TOKEN: holds no token');
   const reach = crashAt(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const gateway = new HttpGateway({ url: config.gatewayUrl, controlToken, ...gatewayTimes });
-  const log = pinoLog(pino({ base: { component: 'scheduler' } }));
   const registry = new Registry();
+  const log = openLog('scheduler', registry);
   collectDefaultMetrics({ register: registry });
+  // Both before the first lease: who cannot reach the store must not end with tasks in hand.
   const queue = await connectRedisTaskQueue({ url: config.redisUrl, log });
+  const sweepState = new RedisSweepState(await connectRedis({ url: config.redisUrl, name: 'sweep' }, log));
   const health = await startHealth(registry, { host: config.schedulerHost, port: config.schedulerPort });
   const compiled = compileAgent({ command, parentDir: config.workRoot }, log);
   const launcher = new LocalLauncher(
@@ -71,7 +72,6 @@ async function main(): Promise<void> {
     { ...config, owner: config.schedulerOwner },
   );
   log.info({ port: health.port, count: config.maxRunning }, 'scheduler started');
-  const sweepState = new RedisSweepState(await connectRedis({ url: config.redisUrl, name: 'sweep' }, log));
   const sweep = startSweep(
     {
       gateway,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, DrydockError, crashAt, projectAllowList, readConfig, systemClock } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
+import { openLog } from '@drydock/log';
 import { connectRedisTaskQueue } from '@drydock/queue';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { z } from 'zod';
@@ -8,7 +9,6 @@ import { ServerConfig } from './config.ts';
 import { controlTokens } from './control/control-tokens.ts';
 import { gatewayLogs, type RunLogs } from './control/run-logs.ts';
 import { createServerMetrics } from './metrics.ts';
-import { openLog } from './open-log.ts';
 import { startServer } from './start-server.ts';
 
 /** As in sysexits.h. */
