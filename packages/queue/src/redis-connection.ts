@@ -65,7 +65,7 @@ function optionsOf(settings: RedisSettings, random: () => number): RedisOptions 
     socketTimeout: 2 * commandTimeoutMs,
     retryStrategy: (times) => 20 + random() * Math.min(longestReconnectDelayMs, 50 * 2 ** Math.min(times, 10)),
     // After a failover the old master says so; the new one is behind the same address.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    reconnectOnError: (error) => /\bREADONLY\b/.test(error.message),
   };
 }
 

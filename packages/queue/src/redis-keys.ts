@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TaskId, TaskState } from '@drydock/core';
 
 /** Names of the keys that are not made by the scripts. The hash tag keeps all in one slot of a cluster. */
@@ -29,8 +29,8 @@ export class RedisKeys {
     return `${this.root}state:${state}`;
   }
 
-  /** Hashed: what a sender calls its delivery may be long. */
+  /** Hashed: what a sender calls its delivery may be long. Without the root, which the script adds. */
   delivery(deliveryKey: string): string {
-    return `${this.root}delivery:${createHash('sha256').update(deliveryKey).digest('base64url')}`;
+    return `delivery:${hash('sha256', deliveryKey, 'base64url')}`;
   }
 }

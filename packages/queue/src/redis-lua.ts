@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { withLibrary } from './lua-library.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { translateRedisError } from './redis-error.ts';
-
-const prelude = ['prelude.lua', 'turns.lua', 'ending.lua'].map(readScript).join('\n');
 
 /** A script as a typed function. Throws `TransientError` and `BlockedError` as `translateRedisError` says. */
 export type RedisLua<Input, Reply> = (redis: RedisConnection, input: Input) => Promise<Reply>;
 
-/** Binds a file of `lua/`, with the prelude before it: keys and arguments in the order of the file's header. */
+/** Binds a file of `lua/`, with what it uses of the library: keys and arguments in the order of the file's header. */
 export function redisLua<Input, Reply>(script: {
   readonly file: string;
   readonly keys: (input: Input) => readonly string[];
@@ -18,7 +16,7 @@ export function redisLua<Input, Reply>(script: {
   /** It gives out numbers of an epoch, which must be looked at first on a new connection: its caller asks again. */
   readonly isNumbered?: boolean;
 }): RedisLua<Input, Reply> {
-  const source = `${prelude}\n${readScript(script.file)}`;
+  const source = withLibrary(script.file);
   const sha = createHash('sha1').update(source).digest('hex');
   return async (redis, input) => {
     const keys = script.keys(input);
@@ -27,6 +25,72 @@ export function redisLua<Input, Reply>(script: {
       await evaluate(redis, { source, sha, keyCount: keys.length, rest }, script.isNumbered !== true),
     );
   };
+}
+
+/** How many askers one run of a script serves at most: some 2 ms of Redis. */
+const mostAtOnce = 32;
+
+/** What goes out together: the same script with the same arguments before those of each. */
+interface Batch {
+  readonly head: readonly (string | number)[];
+  readonly items: (string | number)[];
+  readonly askers: { readonly resolve: (reply: unknown) => void; readonly reject: (error: unknown) => void }[];
+}
+
+/**
+ * Binds a script that serves several at once: those who ask in one turn of the event loop share a run of it, of which
+ * the start costs as much as the work. Each has its own reply, or its own error.
+ */
+export function sharedLua<Input, Reply>(script: {
+  readonly file: string;
+  readonly keys: (input: Input) => readonly string[];
+  /** Those who differ in these share nothing. The number of those who ask follows. */
+  readonly head: (input: Input) => readonly (string | number)[];
+  readonly item: (input: Input) => readonly (string | number)[];
+  readonly reply: (reply: unknown) => Reply;
+  readonly isNumbered?: boolean;
+}): RedisLua<Input, Reply> {
+  const source = withLibrary(script.file);
+  const sha = createHash('sha1').update(source).digest('hex');
+  const gathered = new WeakMap<RedisConnection, Map<string, Batch>>();
+
+  const send = async (redis: RedisConnection, keys: readonly string[], { head, items, askers }: Batch) => {
+    const rest = [...keys, ...head, askers.length, ...items];
+    try {
+      const replies = await evaluate(redis, { source, sha, keyCount: keys.length, rest }, script.isNumbered !== true);
+      if (!Array.isArray(replies) || replies.length !== askers.length) throw new Error('a script answered too little');
+      for (const [i, asker] of askers.entries()) {
+        const reply: unknown = replies[i];
+        if (reply instanceof Error) asker.reject(translateRedisError(reply));
+        else asker.resolve(reply);
+      }
+    } catch (error) {
+      for (const asker of askers) asker.reject(error);
+    }
+  };
+
+  const gather = async (redis: RedisConnection, input: Input): Promise<unknown> => {
+    let batches = gathered.get(redis);
+    if (batches === undefined) gathered.set(redis, (batches = new Map<string, Batch>()));
+    const of = batches;
+    const head = script.head(input);
+    const name = head.join('\n');
+    let batch = of.get(name);
+    if (batch === undefined || batch.askers.length >= mostAtOnce) {
+      const begun: Batch = { head, items: [], askers: [] };
+      of.set(name, begun);
+      atTurnEnd(redis, () => {
+        if (of.get(name) === begun) of.delete(name);
+        void send(redis, script.keys(input), begun);
+      });
+      batch = begun;
+    }
+    const { items, askers } = batch;
+    for (const arg of script.item(input)) items.push(arg);
+    return new Promise((resolve, reject) => askers.push({ resolve, reject }));
+  };
+
+  return async (redis, input) => script.reply(await gather(redis, input));
 }
 
 interface Call {
@@ -83,6 +147,7 @@ async function untilReady(redis: RedisConnection): Promise<void> {
 }
 
 const gathering = new WeakSet<object>();
+const turnEnds = new WeakMap<RedisConnection, (() => void)[]>();
 
 /**
  * What one turn of the event loop asks for goes out in one write, which costs more than all else about a command, here
@@ -99,6 +164,26 @@ function gatherWrites({ status, stream }: RedisConnection): void {
   });
 }
 
-function readScript(file: string): string {
-  return readFileSync(new URL(`./lua/${file}`, import.meta.url), 'utf8');
+/** Does all that was put off in this turn of the event loop at its end, in one write. */
+function atTurnEnd(redis: RedisConnection, work: () => void): void {
+  const others = turnEnds.get(redis);
+  if (others !== undefined) {
+    others.push(work);
+    return;
+  }
+  const works = [work];
+  turnEnds.set(redis, works);
+  setImmediate(() => {
+    turnEnds.delete(redis);
+    const { status, stream } = redis;
+    const isOurs = status === 'ready' && !gathering.has(stream);
+    if (isOurs) {
+      gathering.add(stream);
+      stream.cork();
+    }
+    for (const each of works) each();
+    if (!isOurs) return;
+    gathering.delete(stream);
+    stream.uncork();
+  });
 }

@@ -10,8 +10,10 @@ import {
   type TaskRequest,
 } from '@drydock/core';
 import { z } from 'zod';
+import { oneOf } from './one-of.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { redisLua } from './redis-lua.ts';
+import { redisLua, sharedLua } from './redis-lua.ts';
+import { readLeasedTask } from './redis-leased-task.ts';
 import { historyText, requestText, shortHead } from './task-history.ts';
 import type { EnqueueOptions, HeldLease, Interrupt, LeaseRequest } from './task-queue.ts';
 import { adoptedTooOften, cancelledOutcome, isUrgent, mostAdoptions, type CountedFailure } from './task-transitions.ts';
@@ -44,7 +46,7 @@ const cancelled = z.tuple([z.literal('cancelled')]).transform(() => ({ kind: 'ca
 /** The epoch is to be renewed before this can be asked again. */
 const outOfEpoch = z.tuple([z.literal('epoch')]).transform(() => ({ kind: 'epoch' as const }));
 
-export const enqueue = redisLua({
+export const enqueue = sharedLua({
   file: 'enqueue.lua',
   keys: (
     input: ScriptContext & {
@@ -52,40 +54,35 @@ export const enqueue = redisLua({
       readonly options: EnqueueOptions;
       readonly deliveryTtlMs: number;
     },
-  ) => [
-    ...taskKeys(input, taskIdOf(input.request.kind, input.request.subject)),
-    ...input.options.deliveryKeys.map((key) => input.keys.delivery(key)),
+  ) => commonKeys(input),
+  head: (input) => [...commonArgs(input), input.deliveryTtlMs],
+  item: ({ keys, request, options }) => [
+    taskIdOf(request.kind, request.subject),
+    request.projectPath,
+    request.trigger,
+    priorityOf(request.trigger),
+    request.command === null ? '' : JSON.stringify(request.command),
+    request.headSha ?? '',
+    request.occurredAtMs ?? '',
+    options.debounceMs,
+    options.maxDebounceMs,
+    isUrgent(request) ? '1' : '',
+    historyText(options.by ?? 'server'),
+    historyText(requestText(request)),
+    options.deliveryKeys.length,
+    ...options.deliveryKeys.map((key) => keys.delivery(key)),
   ],
-  args: (input) => {
-    const { request, options, deliveryTtlMs } = input;
-    return [
-      ...commonArgs(input),
-      taskIdOf(request.kind, request.subject),
-      request.projectPath,
-      request.trigger,
-      priorityOf(request.trigger),
-      request.command === null ? '' : JSON.stringify(request.command),
-      request.headSha ?? '',
-      request.occurredAtMs ?? '',
-      options.debounceMs,
-      options.maxDebounceMs,
-      isUrgent(request) ? '1' : '',
-      deliveryTtlMs,
-      historyText(options.by ?? 'server'),
-      historyText(requestText(request)),
-    ];
-  },
-  reply: z.enum(['queued', 'coalesced', 'duplicate', 'superseding', 'marked-dirty']),
+  reply: (reply) => oneOf(['queued', 'coalesced', 'duplicate', 'superseding', 'marked-dirty'] as const, reply),
 });
 
 /** How many delayed tasks one lease moves at most. With more due at once, priority holds among those moved. */
 const promotionBatch = 100;
 
-export const lease = redisLua({
+export const lease = sharedLua({
   file: 'lease.lua',
   isNumbered: true,
   keys: (input: ScriptContext & LeaseRequest) => commonKeys(input),
-  args: (input) => [
+  head: (input) => [
     ...commonArgs(input),
     historyText(input.owner),
     input.ttlMs,
@@ -97,27 +94,23 @@ export const lease = redisLua({
     adoptedTooOften.code,
     adoptedTooOften.message,
   ],
-  reply: z.union([
-    outOfEpoch,
-    z
-      .tuple([
-        z.literal('ok'),
-        z.array(z.string()),
-        z.array(z.string()),
-        z.string(),
-        z.enum(['', 'leased', 'running', 'publishing']),
-        // Redis makes it of strings alone; the hash is parsed field by field.
-        z.custom<readonly string[]>(Array.isArray),
-      ])
-      .transform(([kind, parked, ended, taskId, adoptedIn, hash]) => ({
-        kind,
-        parked,
-        ended,
-        leased:
-          taskId === '' ? null : { taskId, adoptedIn: adoptedIn === '' ? null : adoptedIn, hash: fromPairs(hash) },
-      })),
-  ]),
+  item: () => [],
+  reply: readLease,
 });
+
+function asList(reply: unknown): readonly unknown[] {
+  if (!Array.isArray(reply)) throw new Error('a script answered with something else than a list');
+  return reply;
+}
+
+const Ids = z.array(z.string());
+/** Whom it serves first, also hears of what was found on the way. */
+function readLease(reply: unknown) {
+  const [kind, parked, ended, ...fields] = asList(reply);
+  if (kind === 'epoch') return { kind } as const;
+  const leased = fields.length === 0 ? null : readLeasedTask(fields);
+  return { kind: 'ok', parked: Ids.parse(parked), ended: Ids.parse(ended), leased } as const;
+}
 
 export const extend = redisLua({
   file: 'extend.lua',
@@ -151,18 +144,21 @@ export const beginPublishing = redisLua({
   reply: z.enum(['publishing', 'lost']),
 });
 
-export const settle = redisLua({
+export const settle = sharedLua({
   file: 'settle.lua',
-  keys: heldKeys,
-  args: (input: WithLease<{ readonly outcome: TaskOutcome; readonly fault: CountedFailure | null }>) => [
-    ...heldArgs(input),
-    input.outcome.kind,
-    input.outcome.kind === 'done' ? '' : input.outcome.why,
-    input.outcome.kind === 'done' ? '' : historyText(input.outcome.why),
-    input.fault === null ? '' : whyCancelled,
-    ...faultArgs(input.fault),
+  keys: (input: WithLease<{ readonly outcome: TaskOutcome; readonly fault: CountedFailure | null }>) =>
+    commonKeys(input),
+  head: (input) => commonArgs(input),
+  item: ({ held, outcome, fault }) => [
+    held.taskId,
+    held.lease,
+    outcome.kind,
+    outcome.kind === 'done' ? '' : outcome.why,
+    outcome.kind === 'done' ? '' : historyText(outcome.why),
+    fault === null ? '' : whyCancelled,
+    ...faultArgs(fault),
   ],
-  reply: z.enum(['lost', 'ended', 'requeued', 'cancelled']),
+  reply: (reply) => oneOf(['lost', 'ended', 'requeued', 'cancelled'] as const, reply),
 });
 
 export const putBack = redisLua({
@@ -298,9 +294,3 @@ export const stats = redisLua({
       oldestReadyMs,
     })),
 });
-
-function fromPairs(flat: readonly string[]): Record<string, string> {
-  const pairs: Record<string, string> = {};
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs[flat[i] ?? ''] = flat[i + 1] ?? '';
-  return pairs;
-}

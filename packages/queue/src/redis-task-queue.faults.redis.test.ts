@@ -56,12 +56,33 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
   });
   const key = (name: string) => `${prefix}{drydock}:${name}`;
 
-  it('sends what one turn asks for in one write', async () => {
-    const asked = [1, 2, 3].map((iid) => queue.enqueue(aTaskRequest({ iid }), atOnce));
-    const heldBack = redis.stream.writableCorked;
-    const kinds = (await Promise.all(asked)).map(({ kind }) => kind);
+  it('sends what one turn asks for as one command, in which each has its own answer', async () => {
+    await queue.enqueue(aTaskRequest({ iid: 9 }), atOnce);
+    await redis.set(key(`task:${taskIdOfIid(2)}`), 'not ours');
+    await redis.config('RESETSTAT');
+    const asked = await Promise.allSettled([1, 2, 3].map((iid) => queue.enqueue(aTaskRequest({ iid }), atOnce)));
+    const stats = await redis.info('commandstats');
 
-    expect([heldBack, ...kinds, redis.stream.writableCorked]).toEqual([1, 'queued', 'queued', 'queued', 0]);
+    expect(asked).toEqual([
+      { status: 'fulfilled', value: { kind: 'queued', taskId: taskIdOfIid(1) } },
+      { status: 'rejected', reason: expect.objectContaining({ code: 'queue.wrong_type' }) },
+      { status: 'fulfilled', value: { kind: 'queued', taskId: taskIdOfIid(3) } },
+    ]);
+    expect(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]).toBe('1');
+  });
+
+  it('shares a lease among those who ask at once, none twice and none more than may run', async () => {
+    for (const iid of [1, 2, 3, 4]) await queue.enqueue(aTaskRequest({ iid }), atOnce);
+    const limits = { total: 3, perForge: null, perProject: null };
+    const leased = await Promise.all(
+      [1, 2, 3, 4, 5].map(() => queue.lease({ owner: 'scheduler-1', ttlMs: 15_000, limits })),
+    );
+
+    expect(leased.map((task) => task?.taskId ?? null)).toEqual([
+      ...[1, 2, 3].map((iid) => taskIdOfIid(iid)),
+      null,
+      null,
+    ]);
   });
 
   it('row 19: goes on after Redis forgot the scripts', async () => {

@@ -29,7 +29,7 @@ import { RedisTaskList } from './redis-task-list.ts';
 import { parseTaskHash } from './redis-task-record.ts';
 import { RedisWake } from './redis-wake.ts';
 import { longestPage } from './task-page.ts';
-import { isForgotten, isRunning, leasedTaskOf, runningPayload, viewOf, type TaskRecord } from './task-record.ts';
+import { isForgotten, isRunning, runningPayload, viewOf, type TaskRecord } from './task-record.ts';
 import type {
   Enqueued,
   EnqueueOptions,
@@ -114,9 +114,7 @@ export class RedisTaskQueue implements TaskQueue {
       this.#log.error({ taskId, reason: 'its hash is gone or of another form' }, 'task parked');
     }
     for (const taskId of answer.ended) this.#log.error({ taskId, ...adoptedTooOftenFacts }, 'task ended');
-    const { leased } = answer;
-    if (leased === null) return null;
-    return leasedTaskOf(parseTaskHash(leased.taskId, leased.hash), leased.adoptedIn);
+    return answer.leased;
   }
 
   async setShares(shares: ReadonlyMap<ProjectKey, ProjectShare>): Promise<void> {

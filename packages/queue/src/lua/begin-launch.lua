@@ -18,8 +18,9 @@ local change = { state = 'running', launch = next_number(task.launch, tonumber(e
 change.launchHead, change.cHead, change.updated = HEAD, HEAD, now
 -- The head that superseded this task before it began is the one that now runs.
 if task.interrupt == 'superseded' and task.wHead == HEAD then change.interrupt = '' end
-redis.call('ZREM', state_key(from), ID)
+call('ZREM', state_key(from), ID)
 note(change, task, now, 'launched', task.owner or '', ARGV[7])
 write(KEY, task, change)
 index(ID, from, 'running', now)
+flush()
 return { 'begun', task.launch }

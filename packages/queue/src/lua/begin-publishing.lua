@@ -9,8 +9,9 @@ if task.state == 'publishing' then return 'publishing' end
 local from = task.state
 expect('zset', state_key(from), state_key('publishing'))
 local change = { state = 'publishing', updated = now }
-redis.call('ZREM', state_key(from), ARGV[4])
+call('ZREM', state_key(from), ARGV[4])
 note(change, task, now, 'publishing', task.owner or '', '')
 write(KEYS[2], task, change)
 index(ARGV[4], from, 'publishing', now)
+flush()
 return 'publishing'

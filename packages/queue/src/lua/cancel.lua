@@ -20,12 +20,14 @@ end
 expect_ending(project, from, 'cancelled', now)
 for _, name in ipairs(PAYLOAD) do change['c' .. name] = task['w' .. name] or '' end
 change.state, change.outcome, change.why, change.endedAt, change.updated = 'cancelled', 'cancelled', ARGV[5], now, now
-redis.call('ZREM', ready_key(project), ID)
+call('ZREM', ready_key(project), ID)
 not_due(ID, project)
 note(change, task, now, 'cancelled', ARGV[6], '')
 write(KEY, task, change)
 index(ID, from, 'cancelled', now)
 count_ended('cancelled', now)
-keep_record(KEY, ID, project, 'cancelled', now)
+keep_record(KEY, 'cancelled', now)
+rest(project)
+flush()
 wake()
 return 'cancelled'

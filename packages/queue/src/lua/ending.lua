@@ -1,4 +1,4 @@
--- Put after turns.lua where tasks end.
+-- How tasks end.
 local function day_key(now) return ROOT .. 'day:' .. text(math.floor(now / 86400000)) end
 
 local function expect_ending(project, from, outcome, now)
@@ -7,20 +7,33 @@ local function expect_ending(project, from, outcome, now)
   expect_places(project)
 end
 
--- Counts it, and lets the record and what else is old go in time.
-local function keep_record(key, id, project, outcome, now)
-  redis.call('PEXPIRE', key, ARGV[3])
-  local index_key = state_key(outcome)
-  local gone = redis.call('ZRANGEBYSCORE', index_key, '-inf', text(now - RETENTION), 'LIMIT', 0, TRIM_BATCH)
-  if #gone > 0 then redis.call('ZREM', index_key, unpack(gone)) end
-  rest(project)
+-- Lets the record and what else is old go in time.
+local trimmed = {}
+local function keep_record(key, outcome, now)
+  call('PEXPIRE', key, ARGV[3])
+  if not trimmed[outcome] then
+    trimmed[outcome] = true
+    local gone = call('ZRANGEBYSCORE', state_key(outcome), '-inf', text(now - RETENTION), 'LIMIT', 0, TRIM_BATCH)
+    if gone[1] then call('ZREM', state_key(outcome), unpack(gone)) end
+  end
 end
 
+local days = {}
 local function count_ended(outcome, now)
   local day = day_key(now)
-  redis.call('HINCRBY', day, outcome, 1)
-  redis.call('HSET', day, 'v', '1')
-  redis.call('PEXPIRE', day, ARGV[3])
+  call('HINCRBY', day, outcome, 1)
+  if days[day] then return end
+  days[day] = true
+  call('HSET', day, 'v', '1')
+  call('PEXPIRE', day, ARGV[3])
+end
+
+-- A slot of the project is free: it wants the next turn, or has nothing left.
+local function go_on(project)
+  local known = call('HMGET', project_key(project), 'turn', 'finish', 'delayed')
+  if call('EXISTS', ready_key(project)) == 1 then return enter(project, known, true) end
+  if tonumber(known[3] or 0) > 0 or call('EXISTS', LEASES .. ':' .. project) == 1 then return end
+  call('ZADD', IDLE, known[2] or '0', project)
 end
 
 -- Ends a held task. What came in meanwhile waits from now on. `ending`: outcome, why, detail of the event, and perhaps
@@ -50,9 +63,8 @@ local function settle(key, id, project, task, now, ending)
   if requeued then
     place(id, project, task, now, false)
   else
-    keep_record(key, id, project, outcome, now)
+    keep_record(key, outcome, now)
   end
-  enter(project)
-  wake()
+  go_on(project)
   return requeued
 end

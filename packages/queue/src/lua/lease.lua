@@ -1,22 +1,24 @@
--- Takes over a task whose lease ran out, else the first of the project whose turn it is.
--- KEYS  none of its own
+-- Takes over tasks whose lease ran out, else the first of the projects whose turn it is; several at once.
 -- ARGV  4 owner  5 ttl ms  6 most leases in all  7 of a forge, or ''  8 of a project, or ''
 --       9 how many delayed tasks to move at most  10 most adoptions in a row  11 code and  12 message of one too many
--- reply {'epoch'}: it must be renewed first (epoch.lua)
---       {'ok', parked ids, ids of tasks that ended for too many adoptions, task id or '', state it was adopted in or '',
---        the task as a flat list}
+--       13 how many
+-- reply of each {'epoch'}: it must be renewed first (epoch.lua)
+--       {'ok', parked ids, ids of tasks that ended for too many adoptions}, and when there is one also
+--       task id, state it was adopted in or '', lease, and what else `leased` lists
 local OWNER, TTL, TOTAL = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local PER_FORGE, PER_PROJECT, BATCH, MOST_ADOPTIONS = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local MAX_TRIES, TURN_COST = 20, 1000000
 local now = now_ms()
 local upto = text(now)
+local replies, parked, ended = {}, {}, {}
 local clock = fields_of(CLOCK, 'epoch', 'time')
-if not clock[1] then return { 'epoch' } end
-local epoch, time = tonumber(clock[1]), tonumber(clock[2] or 0)
-local parked, ended = {}, {}
-local function nothing() return { 'ok', parked, ended, '', '', {} } end
-expect('zset', DUE, LEASES, FORGES, state_key('waiting'), state_key('leased'))
-if held(LEASES, now) >= TOTAL then return nothing() end
+if not clock[1] then
+  for i = 1, tonumber(ARGV[13]) do replies[i] = { 'epoch' } end
+  return replies
+end
+local epoch = tonumber(clock[1])
+virtual_time = tonumber(clock[2] or 0)
+local served
 
 -- A hash that is gone or that we cannot read must not stop all others: its id is set aside for a person.
 local function park(id)
@@ -24,13 +26,15 @@ local function park(id)
   if project then
     let_go(id, project)
     not_due(id, project)
-    redis.call('ZREM', ready_key(project), id)
+    call('ZREM', ready_key(project), id)
   else
-    redis.call('ZREM', LEASES, id)
-    redis.call('ZREM', DUE, id)
+    later(LEASES, id, false)
+    call('ZREM', DUE, id)
   end
-  for _, state in ipairs({ 'waiting', 'leased', 'running', 'publishing' }) do redis.call('ZREM', state_key(state), id) end
-  redis.call('ZADD', PARKED, upto, id)
+  for state in pairs({ waiting = true, leased = true, running = true, publishing = true }) do
+    later(state_key(state), id, false)
+  end
+  call('ZADD', PARKED, upto, id)
   parked[#parked + 1] = id
 end
 local function readable(id, want)
@@ -40,109 +44,182 @@ local function readable(id, want)
   return nil
 end
 local function take(id, project, task, fields)
-  fields.lease, fields.owner, fields.updated = next_number(task.lease, epoch), OWNER, now
+  fields.lease, fields.owner = next_number(task.lease, epoch), OWNER
   write(ROOT .. 'task:' .. id, task, fields)
   hold(id, project, now + TTL)
 end
+local function leased(id, task, was)
+  return {
+    'ok', {}, {}, id, was, task.lease, task.launch or '0', task.launchHead or '', task.doneHead or '', task.path or '',
+    task.cTrigger or '', task.cCommand or '', task.cHead or '', task.cQueued or '', task.cFailures or '0',
+  }
+end
 
-for _ = 1, MAX_TRIES do
-  local id = redis.call('ZRANGEBYSCORE', LEASES, '-inf', upto, 'LIMIT', 0, 1)[1]
-  if not id then break end
-  local task = readable(id, function(found) return RUNNING[found.state] end)
-  if task then
-    local project = project_of(id)
-    local fields = { cInfra = (task.cInfra or 0) + 1 }
-    if tonumber(task.adoptions or 0) < MOST_ADOPTIONS then
-      local was = task.state
-      redis.call('ZREM', LEASES, id)
-      fields.adoptions = (task.adoptions or 0) + 1
-      note(fields, task, now, 'adopted', OWNER, was)
-      take(id, project, task, fields)
-      index(id, was, was, now)
-      return { 'ok', parked, ended, id, was, flat(task) }
+-- The first whose lease ran out. One that was taken over too often ends instead.
+local all_hold = false
+local function adopted()
+  if all_hold then return nil end
+  for _ = 1, MAX_TRIES do
+    flush()
+    local id = call('ZRANGEBYSCORE', LEASES, '-inf', upto, 'LIMIT', 0, 1)[1]
+    all_hold = not id
+    if all_hold then return nil end
+    local task = readable(id, function(found) return RUNNING[found.state] end)
+    if task then
+      local project = project_of(id)
+      expect_leases(project)
+      local fields = { cInfra = (task.cInfra or 0) + 1 }
+      if tonumber(task.adoptions or 0) < MOST_ADOPTIONS then
+        local was = task.state
+        call('ZREM', LEASES, id)
+        fields.adoptions = (task.adoptions or 0) + 1
+        note(fields, task, now, 'adopted', OWNER, was)
+        take(id, project, task, fields)
+        index(id, was, was, now)
+        flush()
+        return leased(id, task, was)
+      end
+      expect_ending(project, task.state, 'dead', now)
+      local fault = { failures = task.cFailures or 0, infra = fields.cInfra, code = ARGV[11], message = ARGV[12] }
+      fault.outcome, fault.why, fault.detail = 'dead', ARGV[11], ARGV[11]
+      settle(ROOT .. 'task:' .. id, id, project, task, now, fault)
+      ended[#ended + 1] = id
     end
-    expect_ending(project, task.state, 'dead', now)
-    local fault = { failures = task.cFailures or 0, infra = fields.cInfra, code = ARGV[11], message = ARGV[12] }
-    fault.outcome, fault.why, fault.detail = 'dead', ARGV[11], ARGV[11]
-    settle(ROOT .. 'task:' .. id, id, project, task, now, fault)
-    ended[#ended + 1] = id
   end
 end
 
 local function waits(found) return found.state == 'waiting' and found.wReady and found.wPriority end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', upto, 'LIMIT', 0, BATCH)) do
-  local task = readable(id, waits)
-  if task then place(id, project_of(id), task, now, true) end
-end
--- What an older version queued, which knew no projects.
-for _, old in ipairs({ ROOT .. 'ready', ROOT .. 'delayed' }) do
-  for _, id in ipairs(redis.call('ZRANGE', old, 0, BATCH - 1)) do
-    local task = readable(id, function(found) return found.state end)
-    redis.call('ZREM', old, id)
-    if task and waits(task) then
-      local project = project_of(id)
-      redis.call('HSETNX', project_key(project), 'path', task.path or '')
-      redis.call('ZADD', PROJECTS, 0, project)
-      place(id, project, task, now, true)
+local function move_due()
+  for _, id in ipairs(call('ZRANGEBYSCORE', DUE, '-inf', upto, 'LIMIT', 0, BATCH)) do
+    local task = readable(id, waits)
+    if task then place(id, project_of(id), task, now, true) end
+  end
+  -- What an older version queued, which knew no projects.
+  if call('EXISTS', ROOT .. 'ready', ROOT .. 'delayed') == 0 then return end
+  for _, old in ipairs({ ROOT .. 'ready', ROOT .. 'delayed' }) do
+    for _, id in ipairs(call('ZRANGE', old, 0, BATCH - 1)) do
+      local task = readable(id, function(found) return found.state end)
+      call('ZREM', old, id)
+      if task and waits(task) then
+        local project = project_of(id)
+        call('HSETNX', project_key(project), 'path', task.path or '')
+        call('ZADD', PROJECTS, 0, project)
+        place(id, project, task, now, true)
+      end
     end
   end
 end
 
-local has_pauses = redis.call('EXISTS', PAUSES) == 1
-if has_pauses and redis.call('HEXISTS', PAUSES, 'all') == 1 then return nothing() end
-local forges = {}
-for _, forge in ipairs(redis.call('ZRANGE', FORGES, 0, -1)) do
-  local paused = has_pauses and redis.call('HEXISTS', PAUSES, 'forge:' .. forge) == 1
-  if not paused and not (PER_FORGE and held(LEASES .. ':' .. forge, now) >= PER_FORGE) then forges[#forges + 1] = forge end
+-- Forges that may run, and how many leases of each hold.
+local forges, of_forge
+local function find_forges()
+  forges, of_forge = {}, {}
+  if has_pauses() and call('HEXISTS', PAUSES, 'all') == 1 then return end
+  for _, forge in ipairs(call('ZRANGE', FORGES, 0, -1)) do
+    if not (has_pauses() and call('HEXISTS', PAUSES, 'forge:' .. forge) == 1) then
+      forges[#forges + 1] = forge
+      of_forge[forge] = PER_FORGE and held(LEASES .. ':' .. forge, now) or 0
+    end
+  end
 end
 
 -- The least start of all forges; of equal ones, who came first.
 local function next_turn()
   local best
-  for _, forge in ipairs(forges) do
-    local first = redis.call('ZRANGE', turns_key(forge), 0, 0, 'WITHSCORES')
-    local start = tonumber(first[2])
-    if start and (not best or start < best.start or (start == best.start and first[1] < best.member)) then
-      best = { start = start, member = first[1], project = forge .. ':' .. string.match(first[1], ':(.+)$') }
+  for i = 1, #forges do
+    local forge = forges[i]
+    if not PER_FORGE or of_forge[forge] < PER_FORGE then
+      local first = call('ZRANGE', turns_key(forge), 0, 0, 'WITHSCORES')
+      local start = tonumber(first[2])
+      if start and (not best or start < best.start or (start == best.start and first[1] < best.member)) then
+        best = { start = start, member = first[1], forge = forge }
+      end
     end
   end
   return best
 end
 
-for _ = 1, MAX_TRIES do
-  local turn = next_turn()
-  if not turn then break end
-  local project = turn.project
-  local share = redis.call('HGET', SHARES, project) or '1 -'
-  local weight, most = string.match(share, '^(%d+) (.+)$')
-  local limit = math.min(tonumber(most) or math.huge, PER_PROJECT or math.huge)
-  local first = redis.call('ZRANGE', ready_key(project), 0, 1)
-  if not first[1] or (limit < math.huge and held(LEASES .. ':' .. project, now) >= limit) then
-    leave(project)
-  else
-    local id = first[1]
-    local task = readable(id, waits)
-    if task then
-      redis.call('ZREM', ready_key(project), id)
-      local fields = { state = 'leased', interrupt = '', adoptions = '', wReady = '', wNotBefore = '', wUrgent = '', wWhy = '' }
-      for _, name in ipairs(PAYLOAD) do fields['c' .. name], fields['w' .. name] = task['w' .. name] or '', '' end
-      note(fields, task, now, 'leased', OWNER, '')
-      take(id, project, task, fields)
-      index(id, 'waiting', 'leased', now)
+local has_shares = call('EXISTS', SHARES) == 1
+local function take_turn(turn, project, id, task, has_more, weight)
+  call('ZREM', ready_key(project), id)
+  local fields = { state = 'leased', interrupt = '', adoptions = '', wReady = '', wNotBefore = '', wUrgent = '', wWhy = '' }
+  for i = 1, #PAYLOAD do
+    local name = PAYLOAD[i]
+    fields['c' .. name], fields['w' .. name] = task['w' .. name] or '', ''
+  end
+  note(fields, task, now, 'leased', OWNER, '')
+  take(id, project, task, fields)
+  index(id, 'waiting', 'leased', now)
 
-      time = math.max(time, turn.start)
-      local finish = time + math.floor(TURN_COST / weight)
-      redis.call('HSET', CLOCK, 'time', text(time))
-      redis.call('ZREM', turns_key((split(project))), turn.member)
-      if first[2] then
-        put_turn(project, finish, 'finish', text(finish))
-      else
-        redis.call('HSET', project_key(project), 'finish', text(finish))
-        redis.call('HDEL', project_key(project), 'turn')
+  virtual_time = math.max(virtual_time, turn.start)
+  served = true
+  local finish = virtual_time + math.floor(TURN_COST / weight)
+  call('ZREM', turns_key(turn.forge), turn.member)
+  if has_more then
+    put_turn(project, finish, 'finish', text(finish))
+  else
+    call('HSET', project_key(project), 'finish', text(finish))
+    call('HDEL', project_key(project), 'turn')
+  end
+  of_forge[turn.forge] = of_forge[turn.forge] + 1
+end
+
+local none_left = false
+local function first_in_turn()
+  for _ = 1, MAX_TRIES do
+    local turn = next_turn()
+    if not turn then
+      none_left = true
+      return nil
+    end
+    local project = turn.forge .. ':' .. string.match(turn.member, ':(.+)$')
+    local weight, limit = 1, PER_PROJECT or math.huge
+    local share = has_shares and call('HGET', SHARES, project)
+    if share then
+      local own, most = string.match(share, '^(%d+) (.+)$')
+      weight, limit = tonumber(own), math.min(tonumber(most) or math.huge, limit)
+    end
+    local first = call('ZRANGE', ready_key(project), 0, 1)
+    if not first[1] or (limit < math.huge and held(LEASES .. ':' .. project, now) >= limit) then
+      leave(project)
+    else
+      expect_leases(project)
+      local task = readable(first[1], waits)
+      if task then
+        take_turn(turn, project, first[1], task, first[2], weight)
+        return leased(first[1], task, '')
       end
-      forget_idle(time)
-      return { 'ok', parked, ended, id, '', flat(task) }
     end
   end
 end
-return nothing()
+
+expect('zset', DUE, LEASES, FORGES, state_key('waiting'), state_key('leased'), state_key('running'), state_key('publishing'))
+local holding = held(LEASES, now)
+local function one()
+  if none_left or holding >= TOTAL then return { 'ok', {}, {} } end
+  local found = adopted()
+  if found then
+    forges = nil
+  else
+    if not forges then
+      move_due()
+      find_forges()
+    end
+    found = first_in_turn()
+  end
+  if found then holding = holding + 1 end
+  return found or { 'ok', {}, {} }
+end
+
+for i = 1, tonumber(ARGV[13]) do
+  local ok, reply = pcall(one)
+  replies[i] = ok and reply or failure_of(reply)
+end
+if served then
+  call('HSET', CLOCK, 'time', text(virtual_time))
+  forget_idle(virtual_time)
+end
+flush()
+if ended[1] then wake() end
+if type(replies[1]) == 'table' and replies[1][1] == 'ok' then replies[1][2], replies[1][3] = parked, ended end
+return replies

@@ -6,14 +6,14 @@ expect('hash', PAUSES)
 local project = ARGV[5]
 if project ~= '' then expect_places(project) end
 if ARGV[6] == '1' then
-  if redis.call('HSETNX', PAUSES, ARGV[4], text(now) .. '|' .. ARGV[7] .. '|' .. ARGV[8]) == 0 then return 0 end
+  if call('HSETNX', PAUSES, ARGV[4], text(now) .. '|' .. ARGV[7] .. '|' .. ARGV[8]) == 0 then return 0 end
   if project ~= '' then
     leave(project)
-    redis.call('ZADD', PROJECTS, 0, project)
+    call('ZADD', PROJECTS, 0, project)
   end
   return 1
 end
-if redis.call('HDEL', PAUSES, ARGV[4]) == 0 then return 0 end
+if call('HDEL', PAUSES, ARGV[4]) == 0 then return 0 end
 if project ~= '' then
   enter(project)
   rest(project)

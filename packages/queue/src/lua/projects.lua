@@ -3,18 +3,17 @@
 -- reply {{project, path, waiting, running, share or '', paused '1' or ''}, …}, last looked at or ''
 local now = now_ms()
 local from = ARGV[4] == '' and '-' or '(' .. ARGV[4]
-local found = redis.call('ZRANGEBYLEX', PROJECTS, from, '+', 'LIMIT', 0, ARGV[5])
-local has_pauses = redis.call('EXISTS', PAUSES) == 1
-local all = has_pauses and redis.call('HEXISTS', PAUSES, 'all') == 1
+local found = call('ZRANGEBYLEX', PROJECTS, from, '+', 'LIMIT', 0, ARGV[5])
+local all = has_pauses() and call('HEXISTS', PAUSES, 'all') == 1
 local rows = {}
 for i, project in ipairs(found) do
-  local known = redis.call('HMGET', project_key(project), 'path', 'delayed')
-  local waiting = redis.call('ZCARD', ready_key(project)) + math.max(0, tonumber(known[2] or 0))
+  local known = call('HMGET', project_key(project), 'path', 'delayed')
+  local waiting = call('ZCARD', ready_key(project)) + math.max(0, tonumber(known[2] or 0))
   local running = held(LEASES .. ':' .. project, now)
-  local share = redis.call('HGET', SHARES, project) or ''
-  local own = has_pauses and redis.call('HEXISTS', PAUSES, 'project:' .. project) == 1
+  local share = call('HGET', SHARES, project) or ''
+  local own = is_project_paused(project)
   local forge = split(project)
-  local paused = own or all or (has_pauses and redis.call('HEXISTS', PAUSES, 'forge:' .. forge) == 1)
+  local paused = own or all or (has_pauses() and call('HEXISTS', PAUSES, 'forge:' .. forge) == 1)
   if waiting + running > 0 or own or share ~= '' then
     rows[#rows + 1] = { project, known[1] or '', text(waiting), text(running), share, paused and '1' or '' }
   end

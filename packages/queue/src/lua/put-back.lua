@@ -14,6 +14,8 @@ if task.interrupt == 'cancelled' then
   local ending = { outcome = 'cancelled', why = ARGV[9], detail = ARGV[9] }
   if is_fault then ending.failures, ending.infra, ending.code, ending.message = ARGV[11], ARGV[12], ARGV[13], ARGV[14] end
   settle(KEY, ID, project, task, now, ending)
+  flush()
+  wake()
   return { 'cancelled' }
 end
 expect('zset', state_key(from), state_key('waiting'))
@@ -50,5 +52,6 @@ write(KEY, task, change)
 index(ID, from, 'waiting', now)
 place(ID, project, task, now, false)
 enter(project)
+flush()
 wake()
 return { 'back', text(math.max(0, task.wReady - now)), task.wFailures or '0' }

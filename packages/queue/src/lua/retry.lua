@@ -19,9 +19,10 @@ else
   change.wQueued, change.errorCode, change.errorMessage = now, '', ''
 end
 note(change, task, now, 'retried', ARGV[5], '')
-redis.call('PERSIST', KEY)
+call('PERSIST', KEY)
 write(KEY, task, change)
 index(ID, from, 'waiting', now)
 place(ID, project, task, now, from == 'waiting')
+flush()
 wake()
 return from == 'waiting' and 'waiting' or 'queued'

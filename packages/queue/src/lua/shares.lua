@@ -3,13 +3,13 @@
 -- reply 'OK'
 expect('hash', SHARES)
 local changed, seen = {}, {}
-for _, project in ipairs(redis.call('HKEYS', SHARES)) do
+for _, project in ipairs(call('HKEYS', SHARES)) do
   changed[#changed + 1], seen[project] = project, true
 end
-redis.call('DEL', SHARES)
+call('DEL', SHARES)
 for i = 4, #ARGV, 2 do
-  redis.call('HSET', SHARES, ARGV[i], ARGV[i + 1])
-  redis.call('ZADD', PROJECTS, 0, ARGV[i])
+  call('HSET', SHARES, ARGV[i], ARGV[i + 1])
+  call('ZADD', PROJECTS, 0, ARGV[i])
   if not seen[ARGV[i]] then changed[#changed + 1] = ARGV[i] end
 end
 table.sort(changed)

@@ -11,15 +11,15 @@ local oldest = now
 local function older(found)
   if found[2] then oldest = math.min(oldest, tonumber(found[2])) end
 end
-older(redis.call('ZRANGEBYSCORE', DUE, '-inf', upto, 'WITHSCORES', 'LIMIT', 0, 1))
-older(redis.call('ZRANGEBYSCORE', LEASES, '-inf', upto, 'WITHSCORES', 'LIMIT', 0, 1))
-for _, forge in ipairs(redis.call('ZRANGE', FORGES, 0, -1)) do
-  for _, member in ipairs(redis.call('ZRANGE', turns_key(forge), 0, ARGV[4] - 1)) do
+older(call('ZRANGEBYSCORE', DUE, '-inf', upto, 'WITHSCORES', 'LIMIT', 0, 1))
+older(call('ZRANGEBYSCORE', LEASES, '-inf', upto, 'WITHSCORES', 'LIMIT', 0, 1))
+for _, forge in ipairs(call('ZRANGE', FORGES, 0, -1)) do
+  for _, member in ipairs(call('ZRANGE', turns_key(forge), 0, ARGV[4] - 1)) do
     local ready = ready_key(forge .. ':' .. string.match(member, ':(.+)$'))
     -- The first of each priority: at most as many steps as there are priorities in use.
     local bucket = 0
     while bucket <= 99 do
-      local first = redis.call('ZRANGEBYSCORE', ready, text(bucket * 1e13), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+      local first = call('ZRANGEBYSCORE', ready, text(bucket * 1e13), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
       if not first[2] then break end
       bucket = math.floor(first[2] / 1e13)
       oldest = math.min(oldest, first[2] - bucket * 1e13)
@@ -30,13 +30,13 @@ end
 
 local processed = 0
 for _, outcome in ipairs({ 'done', 'skipped', 'superseded', 'cancelled', 'dead' }) do
-  processed = processed + tonumber(redis.call('HGET', day, outcome) or 0)
+  processed = processed + tonumber(call('HGET', day, outcome) or 0)
 end
-local expired = redis.call('ZCOUNT', LEASES, '-inf', upto)
+local expired = call('ZCOUNT', LEASES, '-inf', upto)
 local counts = {
-  redis.call('ZCARD', state_key('waiting')) + expired,
-  redis.call('ZCARD', LEASES) - expired,
-  redis.call('ZCOUNT', state_key('dead'), '(' .. text(now - RETENTION), '+inf'),
+  call('ZCARD', state_key('waiting')) + expired,
+  call('ZCARD', LEASES) - expired,
+  call('ZCOUNT', state_key('dead'), '(' .. text(now - RETENTION), '+inf'),
   processed,
   now - oldest,
 }

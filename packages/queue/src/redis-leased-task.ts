@@ -1,0 +1,53 @@
+import { BlockedError, Command, Sha, TaskKind, Trigger } from '@drydock/core';
+import { oneOf } from './one-of.ts';
+import type { LeasedTask } from './task-queue.ts';
+
+/**
+ * Reads what `lua/lease.lua` answers of a task, in its order. Throws `BlockedError` (`queue.wrong_type`) when its hash is
+ * not of our making.
+ */
+export function readLeasedTask(fields: readonly unknown[]): LeasedTask {
+  try {
+    return leasedTask(fields.map(String));
+  } catch (cause) {
+    const message = `the hash of task ${String(fields[0])} is of another form or version`;
+    throw new BlockedError('queue.wrong_type', message, { cause });
+  }
+}
+
+/** By hand: a schema of the hash would cost more than all else of a lease on our side. */
+function leasedTask(fields: readonly string[]): LeasedTask {
+  const [taskId = '', adoptedIn = '', lease, launch, launchHead, doneHead, projectPath = '', ...current] = fields;
+  const [trigger, command = '', head, queuedAt, failures] = current;
+  const [kind, forge = '', projectId = '', iid] = taskId.split(':');
+  return {
+    taskId,
+    lease: whole(lease),
+    kind: oneOf(TaskKind.options, kind),
+    subject: { forge, projectId, iid: whole(iid) },
+    projectPath,
+    trigger: oneOf(Trigger.options, trigger),
+    command: command === '' ? null : Command.parse(JSON.parse(command)),
+    headSha: shaOf(head),
+    launch: whole(launch),
+    failures: whole(failures),
+    adopted: adoptionOf(adoptedIn, launchHead),
+    queuedAtMs: whole(queuedAt),
+    doneHeadSha: shaOf(doneHead),
+  };
+}
+
+function adoptionOf(state: string, launchHead: string | undefined): LeasedTask['adopted'] {
+  if (state === '') return null;
+  const adoptedIn = oneOf(['leased', 'running', 'publishing'], state);
+  return { state: adoptedIn, headSha: adoptedIn === 'leased' ? null : shaOf(launchHead) };
+}
+
+function whole(text = ''): number {
+  if (!/^\d+$/.test(text)) throw new Error('not a whole number');
+  return Number(text);
+}
+
+function shaOf(text = ''): Sha | null {
+  return text === '' ? null : Sha.parse(text);
+}
