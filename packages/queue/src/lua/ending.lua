@@ -36,11 +36,9 @@ local function go_on(project)
   call('ZADD', IDLE, known[2] or '0', project)
 end
 
--- Ends a held task. What came in meanwhile waits from now on. `ending`: outcome, why, detail of the event, and perhaps
--- failures, infra, code and message of the fault it ended by.
-local function settle(key, id, project, task, now, ending)
-  local from, outcome = task.state, ending.outcome
-  local requeued = task.wTrigger ~= nil
+-- The hash of what ended by a fault, or has more to do.
+local function end_and_wait(key, task, now, ending, requeued)
+  local outcome = ending.outcome
   local change = { outcome = outcome, why = ending.why, endedAt = now, updated = now, owner = '', interrupt = '' }
   change.state = requeued and 'waiting' or outcome
   if outcome == 'done' and task.cHead then change.doneHead = task.cHead end
@@ -54,10 +52,36 @@ local function settle(key, id, project, task, now, ending)
   if requeued and outcome == 'superseded' and tonumber(task.cPriority) > tonumber(task.wPriority) then
     change.wTrigger, change.wPriority, change.wCommand = task.cTrigger, task.cPriority, task.cCommand or ''
   end
-
-  let_go(id, project)
   note(change, task, now, outcome, task.owner or '', ending.detail)
   write(key, task, change)
+end
+
+-- The hash of what ended with nothing more to do: the usual case, in few steps.
+local function end_for_good(key, task, now, ending)
+  local outcome, at, count = ending.outcome, text(now), (task.events or 0) + 1
+  local fields = {
+    'v', '2', 'state', outcome, 'outcome', outcome, 'endedAt', at, 'updated', at, 'events', count,
+    'e' .. (count % HISTORY), at .. '|' .. outcome .. '|' .. (task.owner or '') .. '|' .. ending.detail,
+  }
+  local function add(name, value) fields[#fields + 1], fields[#fields + 2] = name, value end
+  if ending.why ~= '' then add('why', ending.why) end
+  if outcome == 'done' and task.cHead then add('doneHead', task.cHead) end
+  call('HSET', key, unpack(fields))
+  call('HDEL', key, 'owner', task.interrupt and 'interrupt' or 'owner', ending.why == '' and 'why' or 'owner')
+  task.state = outcome
+end
+
+-- Ends a held task. What came in meanwhile waits from now on. `ending`: outcome, why, detail of the event, and perhaps
+-- failures, infra, code and message of the fault it ended by.
+local function settle(key, id, project, task, now, ending)
+  local from, outcome = task.state, ending.outcome
+  local requeued = task.wTrigger ~= nil
+  let_go(id, project)
+  if requeued or ending.code then
+    end_and_wait(key, task, now, ending, requeued)
+  else
+    end_for_good(key, task, now, ending)
+  end
   index(id, from, task.state, now)
   count_ended(outcome, now)
   if requeued then

@@ -6,6 +6,7 @@
 -- reply of each 'queued' | 'coalesced' | 'duplicate' | 'superseding' | 'marked-dirty'
 local WIDTH = 13
 local now = now_ms()
+local NOW = text(now)
 local DELIVERY_TTL, DELIVERY_END = ARGV[4], '1 ' .. text(now + ARGV[4]) .. ' '
 
 local function is_known(key)
@@ -16,10 +17,44 @@ local function is_known(key)
   return not until_ms or until_ms > now
 end
 
-local function one(at, deliveries)
-  for i = at + WIDTH + 1, at + WIDTH + deliveries do
-    if is_known(ROOT .. ARGV[i]) then return 'duplicate' end
+local has_parked = call('EXISTS', PARKED) == 1
+local function put(id, project, task, known, is_new)
+  if has_parked and is_new then later(PARKED, id, false) end
+  place(id, project, task, now, not is_new, known)
+end
+local function show_path(project, known_path, path)
+  if path == known_path then return end
+  call('HSET', project_key(project), 'path', path)
+  if not known_path then call('ZADD', PROJECTS, 0, project) end
+end
+
+-- Most events are about something new: its hash is made without a look at what was.
+local function begin(at, key, id, project, known)
+  local ready = ARGV[at + 10] == '1' and now or now + math.min(ARGV[at + 8], ARGV[at + 9])
+  local fields = {
+    'v', '2', 'path', ARGV[at + 2], 'state', 'waiting', 'updated', NOW, 'events', '1',
+    'e1', NOW .. '|queued|' .. ARGV[at + 11] .. '|' .. ARGV[at + 12],
+    'wTrigger', ARGV[at + 3], 'wPriority', ARGV[at + 4], 'wQueued', NOW, 'wReady', text(ready),
+  }
+  local count = #fields
+  local function add(name, value)
+    if value ~= '' then
+      fields[count + 1], fields[count + 2] = name, value
+      count = count + 2
+    end
   end
+  add('wHead', ARGV[at + 6])
+  add('newest', ARGV[at + 7])
+  add('wCommand', ARGV[at + 5])
+  add('wUrgent', ARGV[at + 10])
+  call('HSET', key, unpack(fields))
+  later(state_key('waiting'), id, NOW)
+  show_path(project, known[3], ARGV[at + 2])
+  put(id, project, { wReady = ready, wPriority = ARGV[at + 4] }, known, true)
+  return 'queued'
+end
+
+local function one(at)
   local ID, TRIGGER, HEAD, URGENT = ARGV[at + 1], ARGV[at + 3], ARGV[at + 6], ARGV[at + 10] == '1'
   local PRIORITY, DEBOUNCE, MAX_DEBOUNCE = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
   local KEY, PROJECT = ROOT .. 'task:' .. ID, project_of(ID)
@@ -27,9 +62,9 @@ local function one(at, deliveries)
   local task, forgotten = load(KEY, now)
   local from = forgotten or task.state
   local known = fields_of(project_key(PROJECT), 'turn', 'finish', 'path')
-  local known_path = known[3]
   expect('zset', PARKED, state_key(from or 'waiting'), state_key('waiting'))
   expect_places(PROJECT)
+  if not from then return begin(at, KEY, ID, PROJECT, known) end
 
   local happened, newest = tonumber(ARGV[at + 7]), tonumber(task.newest)
   local late = happened ~= nil and newest ~= nil and happened < newest
@@ -83,16 +118,18 @@ local function one(at, deliveries)
   note(change, task, now, reply, ARGV[at + 11], ARGV[at + 12])
   write(KEY, task, change)
   index(ID, from, task.state, now)
-  if task.path and task.path ~= known_path and not late then
-    call('HSET', project_key(PROJECT), 'path', task.path)
-    if not known_path then call('ZADD', PROJECTS, 0, PROJECT) end
-  end
-  if not running then
-    if reply == 'queued' then later(PARKED, ID, false) end
-    place(ID, PROJECT, task, now, reply == 'coalesced', known)
-  end
+  if task.path and not late then show_path(PROJECT, known[3], task.path) end
+  if not running then put(ID, PROJECT, task, known, reply == 'queued') end
+  return reply
+end
+
+local function take_in(at, deliveries)
   for i = at + WIDTH + 1, at + WIDTH + deliveries do
-    call('SET', ROOT .. ARGV[i], DELIVERY_END .. ID, 'PX', DELIVERY_TTL)
+    if is_known(ROOT .. ARGV[i]) then return 'duplicate' end
+  end
+  local reply = one(at)
+  for i = at + WIDTH + 1, at + WIDTH + deliveries do
+    call('SET', ROOT .. ARGV[i], DELIVERY_END .. ARGV[at + 1], 'PX', DELIVERY_TTL)
   end
   return reply
 end
@@ -100,7 +137,7 @@ end
 local replies, some, at = {}, false, 5
 for i = 1, tonumber(ARGV[5]) do
   local deliveries = tonumber(ARGV[at + WIDTH])
-  local ok, reply = pcall(one, at, deliveries)
+  local ok, reply = pcall(take_in, at, deliveries)
   some = some or (ok and reply ~= 'duplicate')
   replies[i] = ok and reply or failure_of(reply)
   at = at + WIDTH + deliveries

@@ -139,16 +139,47 @@ local function next_turn()
   return best
 end
 
+local MOVED = {
+  wTrigger = 'cTrigger', wPriority = 'cPriority', wCommand = 'cCommand', wHead = 'cHead', wQueued = 'cQueued',
+  wFailures = 'cFailures', wInfra = 'cInfra',
+}
+local DROPPED = { 'wReady', 'wNotBefore', 'wUrgent', 'wWhy', 'interrupt', 'adoptions' }
+-- What waits is what runs from now on.
+local function run(id, task)
+  local count = (task.events or 0) + 1
+  task.lease = text(next_number(task.lease, epoch))
+  local set = {
+    'v', '2', 'state', 'leased', 'updated', upto, 'lease', task.lease, 'owner', OWNER, 'events', count,
+    'e' .. (count % HISTORY), upto .. '|leased|' .. OWNER .. '|',
+  }
+  local gone, last, lost = {}, #set, 0
+  for from, to in pairs(MOVED) do
+    local value = task[from]
+    if value then
+      set[last + 1], set[last + 2], gone[lost + 1] = to, value, from
+      last, lost = last + 2, lost + 1
+    elseif task[to] then
+      lost = lost + 1
+      gone[lost] = to
+    end
+    task[to] = value
+  end
+  for i = 1, #DROPPED do
+    if task[DROPPED[i]] then
+      lost = lost + 1
+      gone[lost] = DROPPED[i]
+    end
+  end
+  local key = ROOT .. 'task:' .. id
+  call('HSET', key, unpack(set))
+  call('HDEL', key, unpack(gone))
+end
+
 local has_shares = call('EXISTS', SHARES) == 1
 local function take_turn(turn, project, id, task, has_more, weight)
   call('ZREM', ready_key(project), id)
-  local fields = { state = 'leased', interrupt = '', adoptions = '', wReady = '', wNotBefore = '', wUrgent = '', wWhy = '' }
-  for i = 1, #PAYLOAD do
-    local name = PAYLOAD[i]
-    fields['c' .. name], fields['w' .. name] = task['w' .. name] or '', ''
-  end
-  note(fields, task, now, 'leased', OWNER, '')
-  take(id, project, task, fields)
+  run(id, task)
+  hold(id, project, now + TTL)
   index(id, 'waiting', 'leased', now)
 
   virtual_time = math.max(virtual_time, turn.start)

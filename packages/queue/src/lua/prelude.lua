@@ -46,17 +46,15 @@ local function state_key(state) return ROOT .. 'state:' .. state end
 
 -- What has the right type keeps it while a script runs.
 local checked = {}
-local function expect(kind, ...)
-  for i = 1, select('#', ...) do
-    local key = select(i, ...)
-    if not checked[key] then
-      local found = call('TYPE', key).ok
-      if found ~= kind and found ~= 'none' then
-        error('WRONGTYPE ' .. key .. ' holds ' .. found .. ' where ' .. kind .. ' is expected', 0)
-      end
-      checked[key] = true
+local function expect(kind, key, ...)
+  if not checked[key] then
+    local found = call('TYPE', key).ok
+    if found ~= kind and found ~= 'none' then
+      error('WRONGTYPE ' .. key .. ' holds ' .. found .. ' where ' .. kind .. ' is expected', 0)
     end
+    checked[key] = true
   end
+  if ... then expect(kind, ...) end
 end
 
 -- Fields of a hash that must be one; those that are not there are false.

@@ -15,16 +15,12 @@ local IDLE = ROOT .. 'idle'
 local SHARES = ROOT .. 'shares'
 local PAUSES = ROOT .. 'pauses'
 
-local projects_of = {}
-local function project_of(id)
-  local known = projects_of[id]
-  if not known then
-    known = string.match(id, '^[^:]+:(.+):[^:]+$')
-    projects_of[id] = known
-  end
-  return known
-end
 local forge_by, id_by = {}, {}
+local function project_of(id)
+  local project, forge, own = string.match(id, '^[^:]+:(([^:]+):(.+)):[^:]+$')
+  if project then forge_by[project], id_by[project] = forge, own end
+  return project
+end
 local function split(project)
   if not forge_by[project] then forge_by[project], id_by[project] = string.match(project, '^([^:]+):(.+)$') end
   return forge_by[project], id_by[project]
@@ -33,7 +29,9 @@ local function ready_key(project) return ROOT .. 'ready:' .. project end
 local function project_key(project) return ROOT .. 'project:' .. project end
 local function turns_key(forge) return ROOT .. 'turns:' .. forge end
 local function expect_places(project)
-  expect('zset', ready_key(project), DUE, turns_key((split(project))))
+  expect('zset', ready_key(project))
+  expect('zset', DUE)
+  expect('zset', turns_key((split(project))))
 end
 
 -- Whether anything is paused, looked up once.
@@ -46,9 +44,21 @@ local function is_project_paused(project)
   return has_pauses() and call('HEXISTS', PAUSES, 'project:' .. project) == 1
 end
 
+-- Numbers in the order in which they are taken; some at once, and what is left of them is never used.
+local ARRIVALS = 20
+local arrival, last_arrival = 0, 0
+local function next_arrival()
+  if arrival == last_arrival then
+    last_arrival = call('HINCRBY', CLOCK, 'arrivals', ARRIVALS)
+    arrival = last_arrival - ARRIVALS
+  end
+  arrival = arrival + 1
+  return arrival
+end
+
 local function put_turn(project, start, ...)
   local forge, id = split(project)
-  local member = string.format('%015d:%s', call('HINCRBY', CLOCK, 'arrivals', 1), id)
+  local member = string.format('%015d:%s', next_arrival(), id)
   call('ZADD', turns_key(forge), text(start), member)
   call('HSET', project_key(project), 'turn', member, ...)
 end
@@ -120,7 +130,9 @@ local function place(id, project, task, now, waited, known)
 end
 
 local function expect_leases(project)
-  expect('zset', LEASES, LEASES .. ':' .. (split(project)), LEASES .. ':' .. project)
+  expect('zset', LEASES)
+  expect('zset', LEASES .. ':' .. (split(project)))
+  expect('zset', LEASES .. ':' .. project)
 end
 
 local function hold(id, project, until_ms)
