@@ -1,12 +1,14 @@
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
+import { QueueConfig } from '@drydock/queue';
 import { z } from 'zod';
 import { ShareConfig } from './share-config.ts';
 import { SweepConfig } from './sweep/sweep-config.ts';
 
 /** Settings of the scheduler process. */
 export const SchedulerConfig = z.object({
+  ...QueueConfig.shape,
   redisUrl: SecretText.describe('Redis that holds the queue, such as redis://localhost:6379'),
   gatewayUrl: z
     .url({ protocol: /^https?$/, error: 'an http or https URL' })
@@ -26,7 +28,12 @@ export const SchedulerConfig = z.object({
     .string()
     .default(() => hostname())
     .describe('Names this scheduler for people'),
-  maxRunning: z.coerce.number().int().min(1).default(2).describe('Tasks running at once'),
+  maxRunning: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2)
+    .describe('Tasks running at once, over all schedulers: the same for each of them'),
   ...ShareConfig.shape,
   leaseTtlMs: z.coerce
     .number()

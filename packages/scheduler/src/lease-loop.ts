@@ -10,8 +10,8 @@ export interface LeaseLoopSettings extends TaskTimes {
   /** The same for one forge, and for one project; absent: no limit. */
   readonly maxRunningPerForge?: number | undefined;
   readonly maxRunningPerProject?: number | undefined;
-  /** Projects that get more or less than others. */
-  readonly projectShares?: ReadonlyMap<ProjectKey, ProjectShare>;
+  /** Projects that get more or less than others; absent: what the queue has stays. */
+  readonly projectShares?: ReadonlyMap<ProjectKey, ProjectShare> | undefined;
   /** How often to ask for work when nothing woke us; waking is only a hint. */
   readonly pollMs: number;
 }
@@ -46,8 +46,9 @@ export async function runLeaseLoop(
 
   /** Again and again, since a store that lost its memory has lost them too. */
   async function renewShares(): Promise<void> {
-    if (clock.monotonicMs() - sharesAtMs < renewSharesMs) return;
-    await queue.setShares(settings.projectShares ?? new Map());
+    const { projectShares } = settings;
+    if (projectShares === undefined || clock.monotonicMs() - sharesAtMs < renewSharesMs) return;
+    await queue.setShares(projectShares);
     sharesAtMs = clock.monotonicMs();
   }
 

@@ -11,7 +11,7 @@ import {
 } from '@drydock/core';
 import { openLog } from '@drydock/log';
 import { parsePolicy } from '@drydock/policy';
-import { RedisSweepState, connectRedis, connectRedisTaskQueue } from '@drydock/queue';
+import { RedisSweepState, connectRedis, connectRedisTaskQueue, queueSettings } from '@drydock/queue';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { SchedulerConfig } from './config.ts';
 import { HttpGateway } from './http-gateway.ts';
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   const log = openLog('scheduler', registry);
   collectDefaultMetrics({ register: registry });
   // Both before the first lease: who cannot reach the store must not end with tasks in hand.
-  const queue = await connectRedisTaskQueue({ url: config.redisUrl, log });
+  const queue = await connectRedisTaskQueue({ url: config.redisUrl, log, settings: queueSettings(config) });
   const sweepState = new RedisSweepState(await connectRedis({ url: config.redisUrl, name: 'sweep' }, log));
   const health = await startHealth(registry, { host: config.schedulerHost, port: config.schedulerPort });
   const compiled = compileAgent({ command, parentDir: config.workRoot }, log);

@@ -43,6 +43,15 @@ describe('shares of projects', () => {
     expect((await stage.queue.projects({ limit: 10 })).projects).toMatchObject([{ weight: 3, maxRunning: 1 }]);
   });
 
+  it('stay what they are in the queue when the settings say nothing of them', async () => {
+    stage = new SchedulerStage(new ManualClock());
+    await stage.queue.setShares(new Map([['gitlab:42', { weight: 7, maxRunning: null }]]));
+    stage.start({ projectShares: read({}).projectShares });
+    await stage.clock.advance(61_000);
+
+    expect((await stage.queue.projects({ limit: 10 })).projects).toMatchObject([{ weight: 7 }]);
+  });
+
   it.each([
     ['no JSON', 'weight 3', 'no JSON'],
     ['a project by its path', '{"shop/api": {"weight": 3}}', 'DRYDOCK_PROJECT_SHARES'],

@@ -30,8 +30,8 @@ export const ShareConfig = z.object({
   maxRunningPerProject: limit.describe(
     'Tasks of one project running at once, over all schedulers; without it no limit',
   ),
-  projectShares: Shares.prefault('{}').describe(
-    'Projects that get more or less than others, as JSON: {"gitlab:42": {"weight": 3, "maxRunning": 2}}; weight 1 to 100, usually 1',
+  projectShares: Shares.optional().describe(
+    'Projects that get more or less than others, as JSON: {"gitlab:42": {"weight": 3, "maxRunning": 2}}; weight 1 to 100, usually 1. They stay in the queue until another scheduler says otherwise; {} clears them',
   ),
 });
 export type ShareConfig = z.infer<typeof ShareConfig>;

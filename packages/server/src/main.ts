@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ConfigError, DrydockError, crashAt, projectAllowList, readConfig, systemClock } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
 import { openLog } from '@drydock/log';
-import { connectRedisTaskQueue } from '@drydock/queue';
+import { connectRedisTaskQueue, queueSettings } from '@drydock/queue';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { z } from 'zod';
 import { ServerConfig } from './config.ts';
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   const runLogs = runLogsOf(config);
   if (tokens.length === 0) log.info({}, 'no DRYDOCK_VIEWER_TOKENS or DRYDOCK_ADMIN_TOKENS: the control API is off');
   const hooks = new Map([[config.forgeId, deliverySecrets(config.webhookSecrets)]]);
-  const queue = await connectRedisTaskQueue({ url: config.redisUrl, log });
+  const queue = await connectRedisTaskQueue({ url: config.redisUrl, log, settings: queueSettings(config) });
   const server = await startServer(
     {
       queue,

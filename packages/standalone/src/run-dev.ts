@@ -52,6 +52,7 @@ export async function runDev(config: StandaloneConfig, io: DevIo): Promise<void>
       debounceMs: config.debounceMs,
       maxDebounceMs: config.maxDebounceMs,
       maxRunning: config.maxRunning,
+      keepDays: config.keepDays,
       shares: {
         maxRunningPerForge: config.maxRunningPerForge,
         maxRunningPerProject: config.maxRunningPerProject,

@@ -25,6 +25,7 @@ import {
   RedisSweepState,
   connectRedis,
   connectRedisTaskQueue,
+  queueSettings,
   type SweepLock,
   type SweepState,
   type TaskQueue,
@@ -63,6 +64,8 @@ export interface StandaloneSettings {
   readonly debounceMs: number;
   readonly maxDebounceMs: number;
   readonly maxRunning: number;
+  /** How long it is remembered how a task ended; absent: 30 days. */
+  readonly keepDays?: number;
   /** How forges and projects share it; absent: each as any other. */
   readonly shares?: ShareConfig;
   /** How often and how far back to look for missed webhooks; none: never. */
@@ -210,12 +213,13 @@ export async function startStandalone(
 }
 
 async function openStores(
-  { redis }: StandaloneSettings,
+  { redis, keepDays }: StandaloneSettings,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<{ queue: TaskQueue; store: RunStore }> {
-  if (redis === null) return { queue: new MemoryTaskQueue({ clock }), store: new MemoryRunStore() };
+  const settings = keepDays === undefined ? {} : queueSettings({ keepDays });
+  if (redis === null) return { queue: new MemoryTaskQueue({ clock, settings }), store: new MemoryRunStore() };
   const { url, keyPrefix = 'drydock' } = redis;
-  const queue = await connectRedisTaskQueue({ url, log, keyPrefix });
+  const queue = await connectRedisTaskQueue({ url, log, keyPrefix, settings });
   const store = new RedisRunStore(await connectRedis({ url, name: 'gateway' }, log), {
     prefix: `${keyPrefix}:gateway:`,
     keepSeconds: 7 * 86_400,
@@ -224,7 +228,7 @@ async function openStores(
 }
 
 async function openSweepState(
-  { redis }: StandaloneSettings,
+  { redis, keepDays }: StandaloneSettings,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<{ readonly state: SweepState & SweepLock; readonly close: () => void }> {
   if (redis === null) return { state: new MemorySweepState(clock), close: () => undefined };
