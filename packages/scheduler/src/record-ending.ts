@@ -1,7 +1,7 @@
 import { DrydockError, TransientError, unreachable, type Clock, type Log, type ReachPoint } from '@drydock/core';
 import type { LeasedTask, TaskFailure, TaskQueue } from '@drydock/queue';
 import type { SchedulerMetrics } from './metrics.ts';
-import { restMs, stoppedEnding, type Ending } from './task-ending.ts';
+import { cancelledByPerson, restMs, stoppedEnding, type Ending } from './task-ending.ts';
 import type { TaskNote } from './task-note.ts';
 
 /** What recording needs. */
@@ -37,6 +37,7 @@ export async function recordEnding(
       return;
     case 'complete': {
       const { outcome } = ending;
+      if (outcome.kind === 'cancelled') await note.showCancelled(outcome.why);
       const written = await untilAnswered(ports, times.leaseTtlMs, () => queue.complete(task, outcome));
       const why = 'why' in outcome ? { reason: outcome.why } : {};
       log.info({ outcome: outcome.kind, ...why, state: written.kind }, 'task ended');
@@ -67,6 +68,8 @@ async function release(
 ): Promise<void> {
   const released = await untilAnswered(ports, patienceMs, () => ports.queue.release(task, { delayMs, why }));
   ports.log.info({ reason: why, delayMs, state: released.kind }, 'task put back');
+  // Whoever stops has no time for it.
+  if (released.kind === 'cancelled' && patienceMs > 0) await ports.note.showCancelled(cancelledByPerson);
 }
 
 /**
@@ -86,6 +89,7 @@ async function fail(ports: EndingPorts, patienceMs: number, task: LeasedTask, fa
   const failed = await untilAnswered(ports, patienceMs, () => queue.fail(task, failure));
   const facts = { code, reason: message, state: failed.kind };
   log.warn(failed.kind === 'retrying' ? { ...facts, delayMs: failed.delayMs } : facts, 'task failed');
+  if (failed.kind === 'cancelled') await note.showCancelled(cancelledByPerson);
   if (failed.kind === 'dead' && failure.class !== 'terminal') await note.showFailure(message, false);
 }
 

@@ -39,7 +39,14 @@ import type { AgentExit, Launcher } from './launchers/launcher.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { recordEnding } from './record-ending.ts';
 import { runAgent } from './run-agent.ts';
-import { closedMeanwhile, endingOfError, endingOfRun, stoppedEnding, type Ending } from './task-ending.ts';
+import {
+  cancelledByPerson,
+  closedMeanwhile,
+  endingOfError,
+  endingOfRun,
+  stoppedEnding,
+  type Ending,
+} from './task-ending.ts';
 import { TaskNote } from './task-note.ts';
 
 /** What driving a task needs. */
@@ -318,7 +325,7 @@ class TaskDriver {
       case 'closed':
         return { kind: 'complete', outcome: { kind: 'cancelled', why: closedMeanwhile } };
       case 'cancelled':
-        return { kind: 'complete', outcome: { kind: 'cancelled', why: 'cancelled by a person' } };
+        return { kind: 'complete', outcome: { kind: 'cancelled', why: cancelledByPerson } };
       default:
         return unreachable(why.reason);
     }

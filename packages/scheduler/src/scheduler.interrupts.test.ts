@@ -197,6 +197,42 @@ describe('a task that is stopped', () => {
     expect(stage.launcher.running).toBe(0);
   });
 
+  it('by a person says so on the merge request where a review was announced', async () => {
+    stage.start();
+    await stage.event();
+    expect(gateway.states.at(-1)?.kind).toBe('reviewing');
+    gateway.reviewed = { headSha: sha('a'), baseSha: sha('c'), state: 'reviewing' };
+
+    await stage.queue.cancel(taskId, 'ada');
+    await stage.clock.advance(0);
+
+    expect(gateway.states.at(-1)).toEqual({ kind: 'skipped', headSha: sha('a'), why: 'cancelled by a person' });
+  });
+
+  it('by a person hides no review that was published meanwhile', async () => {
+    stage.start();
+    await review('publishRun', async () => {
+      await stage.queue.cancel(taskId, 'ada');
+      await new Promise((resolve) => setImmediate(resolve));
+      gateway.reviewed = { headSha: sha('a'), baseSha: sha('c'), state: 'done' };
+      throw new TransientError('gateway.timeout', 'no answer');
+    });
+
+    expect(await stage.task()).toMatchObject({ state: 'cancelled' });
+    expect(gateway.states.map(({ kind }) => kind)).toEqual(['reviewing']);
+  });
+
+  it('by a person ends also when the forge cannot be told', async () => {
+    stage.start();
+    await stage.event();
+    gateway.faults.set('readMergeRequest', [new TransientError('forge.unreachable', 'down')]);
+
+    await stage.queue.cancel(taskId, 'ada');
+    await stage.clock.advance(0);
+
+    expect(await stage.task()).toMatchObject({ state: 'cancelled' });
+  });
+
   it('does not reach another merge request', async () => {
     stage.start({ maxRunning: 2 });
     const other: MergeRequestRef = { forge: 'gitlab', projectId: '42', iid: 8 };

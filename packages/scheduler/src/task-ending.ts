@@ -55,6 +55,9 @@ const exitCodes = { tempFail: 75, badConfig: 78 };
 /** Why a task ended whose merge request was closed; one that is opened again later is worth another look. */
 export const closedMeanwhile = 'the merge request was closed';
 
+/** Why a task ended that somebody cancelled; who it was stands in its history. */
+export const cancelledByPerson = 'cancelled by a person';
+
 /** The process stops: whoever is there next goes on. */
 export const stoppedEnding: Ending = { kind: 'release', delayMs: 0, why: 'scheduler-stopped' };
 

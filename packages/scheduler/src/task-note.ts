@@ -62,6 +62,24 @@ export class TaskNote {
     return this.show(state, !willRetry || this.#isAsked);
   }
 
+  /**
+   * Says that the review which the note announces will not come. What stands there is asked for first: a review may have
+   * been published meanwhile, and who has it no more may have written the note.
+   */
+  async showCancelled(why: string): Promise<void> {
+    const { gateway, log } = this.#ports;
+    try {
+      const { reviewed, headSha } = await gateway.readMergeRequest(this.#subject, AbortSignal.timeout(limitMs));
+      const isAnnounced = reviewed?.state === 'reviewing' || reviewed?.state === 'failed';
+      if (!isAnnounced && !(reviewed === null && this.#isAsked)) return;
+      const state = { kind: 'skipped', headSha: reviewed?.headSha ?? headSha, why: why.slice(0, 500) } as const;
+      await this.show(state, this.#isAsked);
+    } catch (err) {
+      if (!(err instanceof DrydockError) && !(err instanceof DOMException)) throw err;
+      log.warn({ err }, 'summary note not read');
+    }
+  }
+
   /** Writes the note; `createNote` false: only one that stands already. False: the forge does not take it. */
   async show(state: ReviewState, createNote: boolean): Promise<boolean> {
     const { gateway, log, heartbeat, signal } = this.#ports;
