@@ -127,7 +127,7 @@ export const TaskAttempt = z
     attempt: z.int().min(1),
     startedAtMs: z.int(),
     endedAtMs: z.int().nullable(),
-    /** In a word, as of the event that ended it: done, retrying, dead, released, cancelled, superseded, adopted, … */
+    /** In a word, as of the event that ended it: done, retrying, dead, released, cancelled, superseded, lost, … */
     ending: z.string().nullable(),
     /** What that event says beside: the error's code, or a reason; may be empty. */
     detail: z.string(),

@@ -84,6 +84,29 @@ describe('attemptsOf', () => {
     ]);
   });
 
+  it.each([
+    ['while its task is looked at', [event(5, 'adopted')], 5],
+    ['when the next agent starts', [event(5, 'adopted'), event(6, 'launched')], 5],
+    ['though nothing tells of the take-over', [event(6, 'launched')], 6],
+    ['though it was publishing', [event(4, 'publishing'), event(5, 'adopted'), event(6, 'launched')], 5],
+  ])('ends an attempt whose scheduler was killed, %s', (_name, later, endedAtMs) => {
+    const [first] = attemptsOf([event(3, 'launched'), ...later], later.at(-1)?.what === 'launched' ? 2 : 1);
+
+    expect(first).toEqual({
+      attempt: 1,
+      startedAtMs: 3,
+      endedAtMs,
+      ending: 'lost',
+      detail: 'its scheduler went away; x goes on',
+    });
+  });
+
+  it('ends an adopted attempt as its task ended', () => {
+    const events = [event(3, 'launched'), event(5, 'adopted'), event(6, 'publishing'), event(7, 'done')];
+
+    expect(attemptsOf(events, 1)).toMatchObject([{ attempt: 1, endedAtMs: 7, ending: 'done' }]);
+  });
+
   it('counts back from the last one when the first are forgotten, and makes none up in a new epoch', () => {
     const events = [event(3, 'launched'), event(4, 'retrying'), event(6, 'launched'), event(7, 'done')];
 

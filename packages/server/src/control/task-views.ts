@@ -69,15 +69,18 @@ export function attemptsOf(events: readonly TaskEvent[], lastAttempt: number): T
     const begun = events[start];
     if (begun === undefined || attempt < 1) return [];
     const next = starts[index + 1] ?? events.length;
-    const end = events.slice(start + 1, next).find(({ what }) => endings.has(what));
-    return [
-      {
-        attempt,
-        startedAtMs: begun.atMs,
-        endedAtMs: end?.atMs ?? null,
-        ending: end?.what ?? null,
-        detail: end?.detail ?? '',
-      },
-    ];
+    const end = endOf(events.slice(start + 1, next), events[next]);
+    return [{ attempt, startedAtMs: begun.atMs, ...(end ?? { endedAtMs: null, ending: null, detail: '' }) }];
   });
+}
+
+/** An agent whose scheduler died is lost, unless who takes the task over finds its result. */
+function endOf(since: readonly TaskEvent[], nextStart: TaskEvent | undefined) {
+  const end = since.find(({ what }) => endings.has(what));
+  if (end !== undefined) return { endedAtMs: end.atMs, ending: end.what, detail: end.detail };
+  const adoptedAt = since.findIndex(({ what }) => what === 'adopted');
+  const isPublishing = since.slice(adoptedAt + 1).some(({ what }) => what === 'publishing');
+  const lost = since[adoptedAt] ?? nextStart;
+  if (lost === undefined || (isPublishing && nextStart === undefined)) return null;
+  return { endedAtMs: lost.atMs, ending: 'lost', detail: `its scheduler went away; ${lost.who} goes on` };
 }
