@@ -27,8 +27,11 @@ export function redisLua<Input, Reply>(script: {
   };
 }
 
-/** How many askers one run of a script serves at most: some 2 ms of Redis. */
-const mostAtOnce = 32;
+/**
+ * How many askers one run of a script serves at most: some 0.6 ms of Redis. More go out as soon as they are so many:
+ * Redis works on them while we gather the next, and its answers come one after the other, too.
+ */
+const mostAtOnce = 16;
 
 /** What goes out together: the same script with the same arguments before those of each. */
 interface Batch {
@@ -75,19 +78,24 @@ export function sharedLua<Input, Reply>(script: {
     const of = batches;
     const head = script.head(input);
     const name = head.join('\n');
+    const sendOnce = (batch: Batch) => {
+      if (of.get(name) !== batch) return;
+      of.delete(name);
+      void send(redis, script.keys(input), batch);
+    };
     let batch = of.get(name);
-    if (batch === undefined || batch.askers.length >= mostAtOnce) {
+    if (batch === undefined) {
       const begun: Batch = { head, items: [], askers: [] };
-      of.set(name, begun);
+      of.set(name, (batch = begun));
       atTurnEnd(redis, () => {
-        if (of.get(name) === begun) of.delete(name);
-        void send(redis, script.keys(input), begun);
+        sendOnce(begun);
       });
-      batch = begun;
     }
     const { items, askers } = batch;
     for (const arg of script.item(input)) items.push(arg);
-    return new Promise((resolve, reject) => askers.push({ resolve, reject }));
+    const replied = new Promise((resolve, reject) => askers.push({ resolve, reject }));
+    if (askers.length >= mostAtOnce) sendOnce(batch);
+    return replied;
   };
 
   return async (redis, input) => script.reply(await gather(redis, input));
