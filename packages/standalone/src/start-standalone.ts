@@ -228,7 +228,7 @@ async function openStores(
 }
 
 async function openSweepState(
-  { redis, keepDays }: StandaloneSettings,
+  { redis }: StandaloneSettings,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<{ readonly state: SweepState & SweepLock; readonly close: () => void }> {
   if (redis === null) return { state: new MemorySweepState(clock), close: () => undefined };
