@@ -19,6 +19,7 @@ export interface RoundDone {
   readonly kind: 'swept' | 'unfinished' | 'rested';
   readonly calls: number;
   readonly healed: number;
+  readonly unreadable: number;
   readonly projects: readonly SweptProject[];
   /** In which epoch of the queue everything was swept last; null: never. */
   readonly fullEpoch: number | null;
@@ -40,7 +41,7 @@ export async function sweepForge(ports: SweepPorts, settings: SweepSettings, rou
   const { progress } = known;
   const isLost = isSweepDue && progress?.fullEpoch !== epoch;
   if (progress !== null && !isLost && isRecent(progress, settings, nowMs)) {
-    return { kind: 'rested', calls: 0, healed: 0, projects: [], fullEpoch: progress.fullEpoch };
+    return { kind: 'rested', calls: 0, healed: 0, unreadable: 0, projects: [], fullEpoch: progress.fullEpoch };
   }
   const walk = new SweepWalk(ports, round);
   const forgeRound = new ForgeRound(ports, settings, walk, known, { epoch, nowMs, forge: round.forge });
@@ -82,10 +83,11 @@ class ForgeRound {
   }
 
   done(): RoundDone {
-    const { calls, healed } = this.#walk;
+    const { calls, healed, unreadable } = this.#walk;
     const progress = this.#known.progress;
     const kind = progress?.full === null ? 'swept' : 'unfinished';
-    return { kind, calls, healed, projects: [...this.#seen.values()], fullEpoch: progress?.fullEpoch ?? null };
+    const projects = [...this.#seen.values()];
+    return { kind, calls, healed, unreadable, projects, fullEpoch: progress?.fullEpoch ?? null };
   }
 
   /** What changed since the watermark. */

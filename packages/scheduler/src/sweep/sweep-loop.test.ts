@@ -286,6 +286,32 @@ describe('the sweep', () => {
     expect(await waiting()).toEqual([taskId]);
   });
 
+  it('passes over a merge request whose task cannot be read, and says so', async () => {
+    const project = world.addProject(1);
+    const broken = world.change(project, 1, clock.nowMs());
+    const found = world.change(project, 2, clock.nowMs());
+    const get = (taskId: string) =>
+      taskId === broken ? Promise.reject(new BlockedError('queue.wrong_type', 'a list')) : queue.get(taskId);
+
+    start('a', {
+      queue: {
+        get,
+        enqueue: (event, options) => queue.enqueue(event, options),
+        epoch: () => queue.epoch(),
+        sweepDone: (epoch) => queue.sweepDone(epoch),
+      },
+    });
+    await clock.advance(everyMs);
+
+    expect(await waiting()).toEqual([found]);
+    expect(await queue.epoch()).toMatchObject({ isSweepDue: false });
+    expect(await metric('drydock_sweep_unreadable_total')).toMatch(/ [12]$/);
+    expect(logged.find(({ message }) => message.startsWith('merge request not swept'))?.facts).toMatchObject({
+      taskId: broken,
+      code: 'queue.wrong_type',
+    });
+  });
+
   it('waits as long as the forge asks it to', async () => {
     world.addProject(1);
     world.fault = () => new TransientError('forge.rate_limited', 'slow down', { retryAfterMs: 3_600_000 });

@@ -102,6 +102,7 @@ class Sweep {
       outcome = round.kind;
       this.#blocked.delete(forge);
       metrics.healed(round.healed);
+      metrics.unreadable(round.unreadable);
       if (round.kind === 'rested') return round;
       const durationMs = Math.round(clock.monotonicMs() - startMs);
       log.info({ forge, outcome, count: round.healed, durationMs }, 'swept for missed events');

@@ -18,6 +18,10 @@ export interface SweepMetrics {
   swept(outcome: SweepOutcome, durationMs: number): void;
   /** Tasks that no webhook had brought. */
   healed(count: number): void;
+  /** Merge requests that were passed over, as their tasks cannot be read. */
+  unreadable(count: number): void;
+  /** Deliveries that the forge was asked to send again, by how that went. */
+  resent(outcome: 'delivered' | 'failed' | 'given-up'): void;
   hooksDisabled(forge: string, count: number): void;
 }
 
@@ -41,6 +45,17 @@ export function createSweepMetrics(registry: Registry): SweepMetrics {
     help: 'Tasks that the sweep found and no webhook had brought',
     registers,
   });
+  const unreadable = new Counter({
+    name: 'drydock_sweep_unreadable_total',
+    help: 'Merge requests that the sweep passed over, as their tasks in the store cannot be read',
+    registers,
+  });
+  const resent = new Counter({
+    name: 'drydock_hook_resends_total',
+    help: 'Failed deliveries of webhooks that the forge was asked to send again, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
   const hooksDisabled = new Gauge({
     name: 'drydock_hooks_disabled',
     help: 'Webhooks to us that the forge has paused or switched off',
@@ -54,6 +69,12 @@ export function createSweepMetrics(registry: Registry): SweepMetrics {
     },
     healed: (count) => {
       healed.inc(count);
+    },
+    unreadable: (count) => {
+      unreadable.inc(count);
+    },
+    resent: (outcome) => {
+      resent.inc({ outcome });
     },
     hooksDisabled: (forge, count) => {
       hooksDisabled.set({ forge }, count);

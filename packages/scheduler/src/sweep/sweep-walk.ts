@@ -32,6 +32,7 @@ const debounceMs = 15_000;
 /** Of 100 merge requests each. */
 const maxPages = 100;
 const maxFailuresInARow = 5;
+const maxUnreadableTold = 10;
 
 /** Counts what it does; one for each round. */
 export class SweepWalk {
@@ -40,6 +41,8 @@ export class SweepWalk {
   #failuresInARow = 0;
   calls = 0;
   healed = 0;
+  /** Merge requests whose task in the store is none that can be read. */
+  unreadable = 0;
   /** When the newest change that was seen happened, by the forge's clock; null: none was seen. */
   newestMs: number | null = null;
 
@@ -82,7 +85,7 @@ export class SweepWalk {
         gateway.listOpenMergeRequests(this.#round.forge, query, signal),
       );
       for (const { updatedAtMs } of page.mergeRequests) this.newestMs = Math.max(this.newestMs ?? 0, updatedAtMs);
-      await Promise.all(page.mergeRequests.filter(isWanted).map((mergeRequest) => this.#sweepOne(mergeRequest)));
+      await Promise.all(page.mergeRequests.filter(isWanted).map((mergeRequest) => this.#trySweepOne(mergeRequest)));
       cursor = page.cursor;
     }
   }
@@ -105,6 +108,20 @@ export class SweepWalk {
       this.#failuresInARow += 1;
       if (this.#failuresInARow >= maxFailuresInARow) throw err;
       return 'failed';
+    }
+  }
+
+  /** A task that cannot be read is one merge request's trouble: all others are looked at. */
+  async #trySweepOne(mergeRequest: OpenMergeRequest): Promise<void> {
+    try {
+      await this.#sweepOne(mergeRequest);
+    } catch (err) {
+      if (!(err instanceof BlockedError) || err.code !== 'queue.wrong_type') throw err;
+      this.unreadable += 1;
+      if (this.unreadable > maxUnreadableTold) return;
+      const { ref, projectPath } = mergeRequest;
+      const facts = { taskId: taskIdOf('review', ref), project: projectPath, iid: ref.iid, code: err.code, err };
+      this.#ports.log.error(facts, 'merge request not swept: its task in the store cannot be read');
     }
   }
 
