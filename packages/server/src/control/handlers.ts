@@ -2,7 +2,6 @@ import {
   BlockedError,
   TerminalError,
   attemptOf,
-  numbersPerEpoch,
   runIdOf,
   type CancelAnswer,
   type Clock,
@@ -169,11 +168,17 @@ async function readLogs(
     const has = last === 0 ? 'no agent was started for it yet' : `its attempts are 1 to ${String(last)}`;
     throw new TerminalError('request.not_found', `there is no such attempt of ${task.taskId}: ${has}`);
   }
-  // The epoch's part of the number is the same for the attempts that this counts.
-  const runId = runIdOf(task.taskId, task.launch - (task.launch % numbersPerEpoch) + attempt);
+  // As far as the store has not begun a new epoch since: what it launched before has other numbers.
+  const runId = runIdOf(task.taskId, task.launch - last + attempt);
   const entries = await runLogs.progressAfter(runId, query.after, signal);
   const isOver = attempt < last || task.state !== 'running';
-  return { taskId: task.taskId, attempt, runId, entries: [...entries], isOver };
+  // The gateway hears of the newest run a moment after the queue.
+  if (entries === null && isOver) throw new TerminalError('request.not_found', nothingKept(task.taskId, attempt));
+  return { taskId: task.taskId, attempt, runId, entries: [...(entries ?? [])], isOver };
+}
+
+function nothingKept(taskId: TaskId, attempt: number): string {
+  return `nothing is kept of attempt ${String(attempt)} of ${taskId}: it is too long ago, or was before Redis last restarted`;
 }
 
 async function replay(queue: TaskQueue, wanted: DeadLetterReplay, by: string): Promise<DeadLettersReplayed> {

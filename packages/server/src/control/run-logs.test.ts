@@ -42,6 +42,25 @@ describe('gatewayLogs', () => {
     expect(asked).toEqual([`GET /control/v1/runs/${runId}/progress?after=5 Bearer view-token-canary`]);
   });
 
+  it.each([
+    ['a run that has told nothing yet', 200, { v: 1 }, []],
+    [
+      'a run that nobody knows',
+      422,
+      { error: { class: 'terminal', code: 'run.unknown', message: 'm', retryAfterMs: null } },
+      null,
+    ],
+  ])('tells %s from others', async (_name, status, view, expected) => {
+    answer = (request, response) => {
+      const isProgress = request.url?.includes('/progress') === true;
+      const body = isProgress ? { v: 1, entries: [] } : view;
+      response.writeHead(isProgress ? 200 : status).end(JSON.stringify(body));
+    };
+
+    expect(await logs().progressAfter(runId, 0, never)).toEqual(expected);
+    expect(asked.at(-1)).toBe(`GET /control/v1/runs/${runId} Bearer view-token-canary`);
+  });
+
   it('says what a person must set when the gateway refuses the token', async () => {
     says(401, {});
 

@@ -13,8 +13,8 @@ import {
 
 /** Where logs of runs come from. */
 export interface RunLogs {
-  /** Oldest first; empty for a run that nobody knows. */
-  progressAfter(runId: RunId, after: number, signal: AbortSignal): Promise<readonly ProgressEntry[]>;
+  /** Oldest first; null for a run that nobody knows, or knows any more. */
+  progressAfter(runId: RunId, after: number, signal: AbortSignal): Promise<readonly ProgressEntry[] | null>;
 }
 
 /** Where the gateway is, and the token that only looks. */
@@ -32,12 +32,19 @@ export function gatewayLogs({ url, viewToken, timeoutMs }: GatewayLogSettings): 
   if (!/^[\x21-\x7e]+$/.test(viewToken.reveal())) {
     throw new ConfigError('Wrong settings:\n  DRYDOCK_GATEWAY_VIEW_TOKEN: must be printable ASCII without spaces');
   }
+  const get = async (path: string, signal: AbortSignal) => {
+    const headers = { authorization: `Bearer ${viewToken.reveal()}` };
+    const { status, text } = await send(new URL(`/control/v1/runs/${path}`, url), headers, timeoutMs, signal);
+    return { status, answer: parseJson(text) };
+  };
   return {
     async progressAfter(runId, after, signal) {
-      const target = new URL(`/control/v1/runs/${runId}/progress?after=${String(after)}`, url);
-      const headers = { authorization: `Bearer ${viewToken.reveal()}` };
-      const { status, text } = await send(target, headers, timeoutMs, signal);
-      return read(status, parseJson(text));
+      const { status, answer } = await get(`${runId}/progress?after=${String(after)}`, signal);
+      const entries = read(status, answer);
+      if (entries.length > 0) return entries;
+      const run = await get(runId, signal);
+      if (isUnknown(run.answer)) return null;
+      return run.status === 200 ? entries : read(run.status, run.answer);
     },
   };
 }
@@ -54,6 +61,11 @@ async function send(target: URL, headers: Record<string, string>, timeoutMs: num
       : (['gateway.unreachable', 'the gateway cannot be reached'] as const);
     throw new TransientError(code, message, { cause });
   }
+}
+
+function isUnknown(answer: unknown): boolean {
+  const error = WireError.safeParse(answer);
+  return error.success && error.data.error.code === 'run.unknown';
 }
 
 function read(status: number, answer: unknown): readonly ProgressEntry[] {

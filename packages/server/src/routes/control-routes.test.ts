@@ -291,6 +291,35 @@ describe('the control API', () => {
       );
     });
 
+    it('are never empty for what nobody keeps, such as an attempt before the store restarted', async () => {
+      let epoch = 1;
+      queue = new MemoryTaskQueue({ clock: systemClock, epoch: () => epoch });
+      const runs = new Set<string>();
+      await restart(logsOf(async (runId) => (runs.has(runId) ? [entry] : null)));
+      await enqueue(queue);
+      const launch = async () => {
+        const held = await lease(queue);
+        const begun = await queue.beginLaunch(held, head);
+        return { held, launch: begun.kind === 'begun' ? begun.launch : 0 };
+      };
+      const first = await launch();
+      runs.add(runIdOf(taskId, first.launch));
+      await queue.release(first.held, { delayMs: 0, why: 'x' });
+      epoch = 2;
+      const second = await launch();
+
+      const logs = (query: string) => api.ask(LogPage, 'GET', `/api/v1/tasks/${taskId}/logs${query}`);
+      expect(await logs('')).toMatchObject({ attempt: 2, entries: [], isOver: false });
+      const [status, code, why] = await api.refusal('GET', `/api/v1/tasks/${taskId}/logs?attempt=1`);
+      expect([status, code]).toEqual([404, 'request.not_found']);
+      expect(why).toContain(`nothing is kept of attempt 1 of ${taskId}`);
+
+      await queue.complete(second.held, { kind: 'done' });
+      expect((await api.refusal('GET', `/api/v1/tasks/${taskId}/logs`))[0]).toBe(404);
+      runs.add(runIdOf(taskId, second.launch));
+      expect((await logs('')).entries).toEqual([entry]);
+    });
+
     it('are plainly not there while no agent was started, or without a gateway', async () => {
       await enqueue(queue);
       expect(await api.refusal('GET', `/api/v1/tasks/${taskId}/logs`)).toEqual([
