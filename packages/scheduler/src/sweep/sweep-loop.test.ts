@@ -189,6 +189,45 @@ describe('the sweep', () => {
     expect((await reviewedAt.get(taskId))?.state).toBe('done');
   });
 
+  it('does not wait for its interval when the store lost something, and says so once', async () => {
+    let epoch = 1;
+    queue = new MemoryTaskQueue({ clock, random: () => 0.5, epoch: () => epoch });
+    const taskId = world.change(world.addProject(1), 1, clock.nowMs() - dayMs);
+    start();
+    start('b');
+    await clock.advance(minuteMs);
+    await reviewAll();
+    const atRest = (await callsIn(minuteMs)).length;
+
+    epoch = 2;
+    const lost = clock.nowMs();
+    while ((await queue.epoch()).isSweepDue) await clock.advance(1000);
+    const tookMs = clock.nowMs() - lost;
+    await clock.advance(3 * everyMs);
+
+    expect(atRest).toBe(0);
+    expect(tookMs).toBeLessThanOrEqual(20_000);
+    expect((await queue.get(taskId))?.state).toBe('done');
+    const told = logged.filter(({ message }) => message.startsWith('the store may have lost'));
+    expect(told.map(({ message }) => message)).toEqual([expect.stringContaining('pauses and shares')]);
+  });
+
+  it('is told of a loss that happened before it began, and not of a first start', async () => {
+    world.addProject(1);
+    const first = start();
+    await clock.advance(minuteMs);
+    const toldAtFirst = logged.some(({ message }) => message.startsWith('the store'));
+    const stopped = first.stop();
+    await clock.advance(0);
+    await stopped;
+
+    start('b', { queue: new MemoryTaskQueue({ clock, random: () => 0.5, epoch: () => 3 }) });
+    await clock.advance(2 * everyMs);
+
+    expect(toldAtFirst).toBe(false);
+    expect(logged.filter(({ message }) => message.startsWith('the store'))).toHaveLength(1);
+  });
+
   it('compares everything once a day', async () => {
     const project = world.addProject(1);
     world.change(project, 1, clock.nowMs() - 2 * dayMs);

@@ -23,23 +23,26 @@ export interface SweepLoopSettings extends SweepSettings {
 /** Longer than any one call to the gateway may take. */
 const rightMs = 90_000;
 const longestFirstDelayMs = 10_000;
+/** How often a resting sweep asks the store whether it lost something. */
+const pollMs = 15_000;
 
 /**
  * Sweeps every forge in each interval, until `shutdown` is aborted; of several schedulers only the one that holds the
- * right to. An interval of 0: never. Rejects with a bug.
+ * right to. An interval of 0: never. A store that may have lost tasks is not kept waiting for the interval to end. Rejects
+ * with a bug.
  */
 export async function runSweepLoop(
   ports: SweepLoopPorts,
   settings: SweepLoopSettings,
   shutdown: AbortSignal,
 ): Promise<void> {
-  const { clock, random } = ports;
+  const { random } = ports;
   const { everyMs } = settings;
   if (everyMs === 0) return;
   const sweep = new Sweep(ports, settings, shutdown);
   let delayMs = random() * Math.min(longestFirstDelayMs, everyMs / 10);
   while (!shutdown.aborted) {
-    await clock.sleep(delayMs, shutdown);
+    await sweep.rest(delayMs);
     if (isAborted(shutdown)) return;
     const waitMs = await sweep.round();
     delayMs = Math.max(waitMs, everyMs * (0.9 + 0.2 * random()));
@@ -59,12 +62,55 @@ class Sweep {
   readonly #silentUntilMs = new Map<string, number>();
   readonly #blocked = new Set<string>();
   #keptAtMs = -Infinity;
+  /** Of the queue, as it was last seen; null: not yet. */
+  #epoch: number | null = null;
 
   constructor(ports: SweepLoopPorts, settings: SweepLoopSettings, shutdown: AbortSignal) {
     this.#ports = ports;
     this.#settings = settings;
     this.#shutdown = shutdown;
     this.#hooks = new Map(settings.forges.map((forge) => [forge, new HookWatch(ports, forge)]));
+  }
+
+  /** Sleeps that long, or until the queue's epoch says anew that a sweep is due. */
+  async rest(ms: number): Promise<void> {
+    const { clock } = this.#ports;
+    const endMs = clock.monotonicMs() + ms;
+    for (let leftMs = ms; leftMs > 0 && !this.#shutdown.aborted; leftMs = endMs - clock.monotonicMs()) {
+      await clock.sleep(Math.min(leftMs, pollMs), this.#shutdown);
+      if (leftMs > pollMs && !this.#shutdown.aborted && (await this.#isNewlyDue())) return;
+    }
+  }
+
+  /** Once for each epoch: whoever may not sweep now, or is asked to wait by the forge, is not woken again. */
+  async #isNewlyDue(): Promise<boolean> {
+    try {
+      const { epoch, isSweepDue } = await this.#ports.queue.epoch();
+      if (!isSweepDue || epoch === this.#epoch) return false;
+      if (this.#epoch !== null) this.#tellLoss();
+      this.#epoch = epoch;
+      return true;
+    } catch (error) {
+      if (error instanceof DrydockError) return false; // the next round tells of it
+      throw error;
+    }
+  }
+
+  #tellLoss(): void {
+    this.#ports.log.error(
+      {},
+      'the store may have lost what it held: all open merge requests are looked at; pauses and shares may be gone',
+    );
+  }
+
+  /** Also a process that began after the loss knows of it, where what was remembered of the sweep is left. */
+  async #see(epoch: number): Promise<void> {
+    if (epoch === this.#epoch) return;
+    const [forge] = this.#settings.forges;
+    const known = this.#epoch === null && forge !== undefined ? await this.#ports.state.read(forge) : null;
+    const before = this.#epoch ?? known?.progress?.fullEpoch ?? null;
+    if (before !== null && before !== epoch) this.#tellLoss();
+    this.#epoch = epoch;
   }
 
   /** Every forge once. Answers with how long a forge asked to be left alone, in milliseconds. */
@@ -74,6 +120,8 @@ class Sweep {
     try {
       if (!(await this.#keepRight())) return 0;
       const { epoch, isSweepDue } = await queue.epoch();
+      if (isSweepDue) await this.#see(epoch);
+      else this.#epoch = epoch;
       const ended: (RoundDone | null)[] = [];
       for (const forge of forges) ended.push(await this.#sweepForge(forge));
       if (isSweepDue && ended.every((round) => round?.fullEpoch === epoch)) {
