@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { TransientError } from '@drydock/core';
 import type { z } from 'zod';
 import { withLibrary } from './lua-library.ts';
 import type { RedisConnection } from './redis-connection.ts';
@@ -35,6 +36,8 @@ const mostAtOnce = 16;
 
 /** What goes out together: the same script with the same arguments before those of each. */
 interface Batch {
+  /** The connection that it was gathered for. */
+  readonly stream: object;
   readonly head: readonly (string | number)[];
   readonly items: (string | number)[];
   readonly askers: { readonly resolve: (reply: unknown) => void; readonly reject: (error: unknown) => void }[];
@@ -57,9 +60,11 @@ export function sharedLua<Input, Reply>(script: {
   const sha = createHash('sha1').update(source).digest('hex');
   const gathered = new WeakMap<RedisConnection, Map<string, Batch>>();
 
-  const send = async (redis: RedisConnection, keys: readonly string[], { head, items, askers }: Batch) => {
+  const send = async (redis: RedisConnection, keys: readonly string[], { stream, head, items, askers }: Batch) => {
     const rest = [...keys, ...head, askers.length, ...items];
     try {
+      // Its epoch was looked at before this was gathered; on a connection made since, nobody has.
+      if (script.isNumbered === true && stream !== redis.stream) throw madeAnew();
       const replies = await evaluate(redis, { source, sha, keyCount: keys.length, rest }, script.isNumbered !== true);
       if (!Array.isArray(replies) || replies.length !== askers.length) throw new Error('a script answered too little');
       for (const [i, asker] of askers.entries()) {
@@ -85,7 +90,7 @@ export function sharedLua<Input, Reply>(script: {
     };
     let batch = of.get(name);
     if (batch === undefined) {
-      const begun: Batch = { head, items: [], askers: [] };
+      const begun: Batch = { stream: redis.stream, head, items: [], askers: [] };
       of.set(name, (batch = begun));
       atTurnEnd(redis, () => {
         sendOnce(begun);
@@ -99,6 +104,10 @@ export function sharedLua<Input, Reply>(script: {
   };
 
   return async (redis, input) => script.reply(await gather(redis, input));
+}
+
+function madeAnew(): TransientError {
+  return new TransientError('queue.unreachable', 'Redis does not answer: the connection was made anew');
 }
 
 interface Call {

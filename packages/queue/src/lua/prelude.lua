@@ -158,8 +158,10 @@ end
 -- What went wrong with one of several, as its reply. What Redis refuses to write, it refuses all of them.
 local function failure_of(thrown)
   local message = type(thrown) == 'table' and thrown.err or tostring(thrown)
-  for sign in string.gmatch('READONLY OOM MISCONF NOREPLICAS', '%u+') do
-    if string.find(message, sign, 1, true) then error(thrown, 0) end
+  if not string.find(message, '^WRONG') then
+    for sign in string.gmatch('READONLY OOM MISCONF NOREPLICAS', '%u+') do
+      if string.find(message, sign, 1, true) then error(thrown, 0) end
+    end
   end
   return { err = message }
 end
