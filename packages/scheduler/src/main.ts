@@ -64,7 +64,7 @@ async function main(): Promise<void> {
       launcher,
       clock: systemClock,
       log,
-      metrics: createSchedulerMetrics(registry),
+      metrics: createSchedulerMetrics(registry, queue),
       policy,
       isProjectAllowed: projectAllowList(config.projects),
       reach,

@@ -1,25 +1,30 @@
-import type { TaskKind } from '@drydock/core';
+import { DrydockError, type TaskKind } from '@drydock/core';
+import type { TaskQueue } from '@drydock/queue';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** What the scheduler counts. Labels are bounded: classes and reasons, never a project or a merge request. */
 export interface SchedulerMetrics {
   decided(decision: string, reason: string): void;
   launched(eventToLaunchMs: number): void;
+  /** An agent's run is over for good: `done`, or the class of what ended it. */
+  attemptEnded(cls: string): void;
   adopted(): void;
   superseded(): void;
+  /** The agent of a superseded run has ended, so long after its scheduler heard of the newer head. */
+  supersededGone(ms: number): void;
   blocked(code: string): void;
   published(comments: number, resolved: number): void;
   taskEnded(outcome: string, kind: TaskKind, durationMs: number): void;
   /** Something was not written because another scheduler has the task. */
   fenced(): void;
-  /** Of this scheduler; `slots` is the most it may have. */
-  running(count: number, slots: number): void;
+  /** `count`: of this scheduler. `limit`: of all schedulers of the queue together. */
+  running(count: number, limit: number): void;
 }
 
 const secondsBuckets = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1200];
 
-/** Registers the metrics. */
-export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
+/** Registers the metrics. `queue` counts what all its schedulers run together; absent: this one is alone. */
+export function createSchedulerMetrics(registry: Registry, queue?: Pick<TaskQueue, 'stats'>): SchedulerMetrics {
   const registers = [registry];
   const decisions = new Counter({
     name: 'drydock_decisions_total',
@@ -35,10 +40,16 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
   });
   const adopted = new Counter({
     name: 'drydock_adopted_total',
-    help: 'Results of earlier launches that were taken over',
+    help: 'Tasks taken over from a scheduler whose lease ran out',
     registers,
   });
   const superseded = new Counter({ name: 'drydock_superseded_total', help: 'Runs stopped by a newer head', registers });
+  const supersedeToDead = new Histogram({
+    name: 'drydock_supersede_to_dead_seconds',
+    help: 'From hearing of a newer head to the end of the agent that reviewed the older one',
+    buckets: secondsBuckets,
+    registers,
+  });
   const blocked = new Counter({
     name: 'drydock_blocked_total',
     help: 'Tasks put back until a person acts',
@@ -66,7 +77,8 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
   });
   const attempts = new Counter({
     name: 'drydock_attempts_total',
-    help: 'Agents launched',
+    help: 'Runs of agents by how they ended: done, or the class of what ended them',
+    labelNames: ['class'],
     registers,
   });
   const fenced = new Counter({
@@ -74,10 +86,15 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
     help: 'Tasks let go because another scheduler had taken them over; nothing more was written',
     registers,
   });
-  const free = new Gauge({
+  let slots = 0;
+  let ownRunning = 0;
+  new Gauge({
     name: 'drydock_slots_free',
-    help: 'Tasks that this scheduler could take beside those in its hands',
+    help: 'Tasks that could begin now, within the limit on all schedulers together; NaN while the queue does not answer',
     registers,
+    async collect() {
+      this.set(await freeSlots(slots, ownRunning, queue));
+    },
   });
   const running = new Gauge({ name: 'drydock_running_tasks', help: 'Tasks in the hands of this scheduler', registers });
   return {
@@ -85,14 +102,19 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
       decisions.inc({ decision, reason });
     },
     launched: (ms) => {
-      attempts.inc();
       eventToLaunch.observe(ms / 1000);
+    },
+    attemptEnded: (cls) => {
+      attempts.inc({ class: cls });
     },
     adopted: () => {
       adopted.inc();
     },
     superseded: () => {
       superseded.inc();
+    },
+    supersededGone: (ms) => {
+      supersedeToDead.observe(ms / 1000);
     },
     blocked: (code) => {
       blocked.inc({ code });
@@ -108,9 +130,19 @@ export function createSchedulerMetrics(registry: Registry): SchedulerMetrics {
     fenced: () => {
       fenced.inc();
     },
-    running: (count, slots) => {
+    running: (count, limit) => {
       running.set(count);
-      free.set(Math.max(0, slots - count));
+      slots = limit;
+      ownRunning = count;
     },
   };
+}
+
+async function freeSlots(slots: number, ownRunning: number, queue?: Pick<TaskQueue, 'stats'>): Promise<number> {
+  try {
+    return Math.max(0, slots - (queue === undefined ? ownRunning : (await queue.stats()).running));
+  } catch (error) {
+    if (error instanceof DrydockError) return NaN;
+    throw error;
+  }
 }

@@ -40,6 +40,7 @@ import type { SchedulerMetrics } from './metrics.ts';
 import { recordEnding } from './record-ending.ts';
 import { runAgent } from './run-agent.ts';
 import {
+  attemptClassOf,
   cancelledByPerson,
   closedMeanwhile,
   endingOfError,
@@ -97,7 +98,11 @@ export async function runTask(
   try {
     const { signal } = stop;
     const note = new TaskNote({ ...ports, log, heartbeat, signal }, task.subject);
-    const ending = await new TaskDriver({ ...ports, log }, task, { heartbeat, signal, note }).drive();
+    if (task.adopted !== null) ports.metrics.adopted();
+    const driver = new TaskDriver({ ...ports, log }, task, { heartbeat, signal, note });
+    const ending = await driver.drive();
+    const attemptClass = driver.hasRun ? attemptClassOf(ending) : null;
+    if (attemptClass !== null) ports.metrics.attemptEnded(attemptClass);
     await recordEnding({ ...ports, log, note, random: ports.random ?? Math.random }, times, task, ending);
     ports.metrics.taskEnded(
       ending.kind === 'complete' ? ending.outcome.kind : ending.kind,
@@ -125,6 +130,8 @@ class TaskDriver {
   readonly #note: TaskNote;
   /** The launch that this driver began or adopted; 0: none yet. */
   #launch = 0;
+  /** An agent ran for it: here, or before the task was taken over. */
+  hasRun = false;
 
   constructor(ports: TaskPorts, task: LeasedTask, lease: HeldTask) {
     this.#ports = ports;
@@ -212,7 +219,7 @@ class TaskDriver {
     const isRecorded = doneHeadSha === run.result.headSha || withoutOrder(trigger) !== trigger;
     if (run.isPublished && isRecorded && adopted?.state !== 'publishing') return null;
     this.#launch = launch;
-    this.#ports.metrics.adopted();
+    this.hasRun = true;
     return run;
   }
 
@@ -260,7 +267,18 @@ class TaskDriver {
     this.#ports.reach?.('launch.announced');
     log.info({ runId, launch: this.#launch, headSha }, 'agent launched');
     metrics.launched(this.#ageMs());
+    this.hasRun = true;
+    const { clock } = this.#ports;
+    let stoppedAtMs = clock.monotonicMs();
+    const onAbort = () => {
+      stoppedAtMs = clock.monotonicMs();
+    };
+    this.#signal.addEventListener('abort', onAbort, { once: true });
     const exit = await runAgent(this.#ports, { runId, token, deadlineSeconds }, this.#signal);
+    this.#signal.removeEventListener('abort', onAbort);
+    const why: unknown = this.#signal.reason;
+    if (why instanceof StopSignal && why.reason === 'superseded')
+      metrics.supersededGone(clock.monotonicMs() - stoppedAtMs);
     this.#ports.reach?.('launch.ended');
     const how = exit.kind === 'exited' ? { exitCode: exit.code, signal: exit.signal } : {};
     log.info({ runId, launch: this.#launch, outcome: exit.kind, ...how }, 'agent ended');

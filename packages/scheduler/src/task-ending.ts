@@ -11,6 +11,7 @@ import {
   BlockedError,
   StaleError,
   TransientError,
+  unreachable,
   type DrydockError,
   type FailedResult,
   type RunView,
@@ -139,4 +140,21 @@ const shortestRestMs = 5000;
 export function restMs(ageMs: number, retryAfterMs: number | null, random: () => number): number {
   const grownMs = Math.min(longestRestMs, Math.max(shortestRestMs, ageMs / 2));
   return Math.round(Math.max(retryAfterMs ?? 0, grownMs * (0.5 + random() / 2)));
+}
+
+/** How an attempt ended, for counting. Null: it is not over, somebody goes on with it. */
+export function attemptClassOf(ending: Ending): string | null {
+  switch (ending.kind) {
+    case 'complete':
+      return ending.outcome.kind;
+    case 'fail':
+      return ending.failure.class;
+    case 'blocked':
+      return 'blocked';
+    case 'release':
+    case 'abandon':
+      return null;
+    default:
+      return unreachable(ending);
+  }
 }
