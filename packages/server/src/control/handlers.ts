@@ -111,6 +111,7 @@ export function bindHandlers(ports: HandlerPorts): readonly Bound[] {
     }),
     bind(operations.retryDeadLetters, ({ body, caller }) => replay(queue, body, caller.name)),
     bind(operations.listProjects, async ({ query: { limit, cursor } }): Promise<ProjectSummaryPage> => {
+      checkCursor(cursor, projectCursor);
       const page = await queue.projects({ limit, ...(cursor === undefined ? {} : { cursor }) });
       return { v: 1, projects: [...page.projects], cursor: page.cursor };
     }),
@@ -185,6 +186,7 @@ async function replay(queue: TaskQueue, wanted: DeadLetterReplay, by: string): P
   const { filter, limit, isDryRun } = wanted;
   const retried: TaskId[] = [];
   let { cursor } = wanted;
+  checkCursor(cursor ?? undefined, taskCursor);
   for (let looked = 0; ;) {
     // Never more than may still be taken, so that the cursor passes no letter that was left.
     const page = await queue.list({
@@ -217,12 +219,22 @@ function isMeant(task: TaskView, { code, endedFromMs, endedBeforeMs }: DeadLette
 
 function taskFilter(query: TaskQuery): TaskFilter {
   const { state, limit, cursor } = query;
+  checkCursor(cursor, taskCursor);
   return {
     ...projectFilter(query),
     ...(state === undefined ? {} : { states: state }),
     limit,
     ...(cursor === undefined ? {} : { cursor }),
   };
+}
+
+const taskCursor = /^\d{1,16}~[a-z][a-z0-9-]*:[a-z][a-z0-9-]*:[1-9]\d*:[1-9]\d*$/;
+const projectCursor = /^[a-z][a-z0-9-]*:[1-9]\d*$/;
+
+/** The queue takes a cursor that is none of its own for the beginning: who goes through pages would do so for ever. */
+function checkCursor(cursor: string | undefined, form: RegExp): void {
+  if (cursor !== undefined && !form.test(cursor))
+    throw new TerminalError('request.malformed', '"cursor" is not as the page before gave it');
 }
 
 /** `gitlab:42` is a project by its id, anything else a glob over paths. */
