@@ -29,6 +29,8 @@ describe('parseTaskName', () => {
     ['*', 'pattern', ['review:gitlab:42:7', 'review:gitlab:42:70', 'review:gitlab:43:8']],
     ['shop/[!b]pi', 'pattern', ['review:gitlab:42:7', 'review:gitlab:42:70']],
     ['other/*', 'pattern', []],
+    ['gitlab:43', 'pattern', ['review:gitlab:43:8']],
+    ['gitlab:4', 'pattern', []],
   ])('takes %s', (text, kind, ids) => {
     expect(parseTaskName(text).kind).toBe(kind);
     expect(matched(text)).toEqual(ids);
@@ -36,13 +38,17 @@ describe('parseTaskName', () => {
 
   it('asks the server for as much as the name says', () => {
     expect(parseTaskName('review:gitlab:42:*')).toMatchObject({ forge: 'gitlab', project: 'gitlab:42' });
+    expect(parseTaskName('gitlab:42')).toMatchObject({ forge: 'gitlab', project: 'gitlab:42' });
     expect(parseTaskName('review:gitlab:4*:7')).toMatchObject({ forge: 'gitlab', project: null });
     expect(parseTaskName('shop/*!7')).toMatchObject({ forge: null, project: 'shop/*' });
   });
 
-  it.each(['', '!7', 'review:gitlab:42', 'review:gitlab:0:7', 'a:b:c:d:e*', 'x'.repeat(301)])('refuses %j', (text) => {
-    expect(() => parseTaskName(text)).toThrow(/names no task|at most/);
-  });
+  it.each(['', '!7', 'review:gitlab:42', 'gitlab:0', 'review:gitlab:0:7', 'a:b:c:d:e*', 'x'.repeat(301)])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseTaskName(text)).toThrow(/names no task|at most/);
+    },
+  );
 
   it('either takes a text or refuses it in words', () => {
     fc.assert(

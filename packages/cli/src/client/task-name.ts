@@ -1,4 +1,4 @@
-import { TaskId, compileGlob } from '@drydock/core';
+import { ProjectKey, TaskId, compileGlob } from '@drydock/core';
 import { UsageError } from './usage-error.ts';
 
 /** What a name is held against. */
@@ -21,7 +21,7 @@ export interface TaskName {
 const wildcard = /[*?[\]{}]/;
 
 /**
- * `review:gitlab:42:7` or a glob of it, `group/project!7`, `group/*!7`, `group/project` (all of that project) or a glob of
+ * `gitlab:42` (all of that project), `review:gitlab:42:7` or a glob of it, `group/project!7`, `group/*!7`, `group/project` (all of that project) or a glob of
  * paths. Throws `UsageError` for what can be none of these.
  */
 export function parseTaskName(text: string): TaskName {
@@ -44,6 +44,7 @@ function parseId(text: string): TaskName {
     const project = forge === null || id === undefined ? null : `${forge}:${id}`;
     return { kind: 'id', text, forge, project, matches: ({ taskId }) => taskId === text };
   }
+  if (ProjectKey.safeParse(text).success) return ofProject(text);
   const parts = text.split(':');
   if (!wildcard.test(text) || parts.length > 4 || !/^[a-z0-9:*?[\]{},!^-]+$/.test(text)) throw wrong(text);
   const [, forge = '', id = ''] = parts;
@@ -55,6 +56,17 @@ function parseId(text: string): TaskName {
     forge: isForgeKnown ? forge : null,
     project: isForgeKnown && /^\d+$/.test(id) ? `${forge}:${id}` : null,
     matches: ({ taskId }) => matches(taskId),
+  };
+}
+
+function ofProject(text: string): TaskName {
+  const [forge = ''] = text.split(':');
+  return {
+    kind: 'pattern',
+    text,
+    forge,
+    project: text,
+    matches: ({ taskId }) => taskId.split(':').slice(1, 3).join(':') === text,
   };
 }
 
@@ -73,6 +85,6 @@ function parsePath(text: string, path: string, iid: string | null): TaskName {
 
 function wrong(text: string): UsageError {
   return new UsageError(
-    `"${text}" names no task: write review:gitlab:42:7, group/project!7, group/project, or a glob of these in quotes`,
+    `"${text}" names no task: write review:gitlab:42:7, group/project!7, group/project, gitlab:42, or a glob of these in quotes`,
   );
 }

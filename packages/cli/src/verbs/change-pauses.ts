@@ -29,6 +29,7 @@ export async function pause(texts: readonly string[], flags: PauseFlags, ports: 
     // To stop all of the work of everybody is not to be typed by accident.
     isBold: (scope) => scope.kind === 'all',
     async apply(client, scope) {
+      if (scope.kind === 'forge') await warnOfUnknownForge(client, scope.forge, ports);
       const { kind } = await client.pause(scope, why);
       return kind === 'paused' ? 'is paused; what runs goes on' : 'was paused before';
     },
@@ -68,6 +69,17 @@ export async function resume(texts: readonly string[], flags: PauseFlags, ports:
     flags,
     ports,
   );
+}
+
+/** It may be the forge's first pause before its first event, or a slip of the fingers that would pause nothing. */
+async function warnOfUnknownForge(client: ControlClient, forge: string, { stderr }: CliPorts): Promise<void> {
+  const { tasks } = await client.tasks({ forge, limit: 1, cursor: null });
+  if (tasks.length > 0) return;
+  const { projects } = await client.projects({ limit: 500, cursor: null });
+  const known = [...new Set(projects.map((project) => project.forge))].slice(0, 10);
+  if (known.includes(forge)) return;
+  const others = known.length === 0 ? '' : ` Known are: ${known.map(cellText).join(', ')}.`;
+  stderr.write(`No project of a forge ${cellText(forge)} is known: is that its name?${others}\n`);
 }
 
 interface PauseChange {

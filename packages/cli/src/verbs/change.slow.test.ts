@@ -167,6 +167,15 @@ describe('drydock pause and resume', () => {
     expect((await drydock('resume --all')).stdout).toBe('everything goes on\n');
   });
 
+  it('doubts a forge that nothing came from, but pauses it', async () => {
+    expect(await drydock('pause gitlba')).toEqual({
+      code: 0,
+      stdout: 'gitlba is paused; what runs goes on\n',
+      stderr: 'No project of a forge gitlba is known: is that its name? Known are: gitlab.\n',
+    });
+    expect(await drydock('pause gitlab')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('knows no project that the server does not', async () => {
     expect(await drydock('pause none/here')).toMatchObject({
       code: exitCodes.notFound,

@@ -1,6 +1,7 @@
-import { TerminalError, systemClock, type LogPage } from '@drydock/core';
+import { TerminalError, systemClock, type LogPage, type TaskId } from '@drydock/core';
 import type { CliPorts } from '../cli-ports.ts';
 import type { ClientFlags } from '../client/client-settings.ts';
+import type { ControlClient } from '../client/control-client.ts';
 import { UsageError } from '../client/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { logJson, logLine } from '../print/log-lines.ts';
@@ -33,7 +34,7 @@ export async function logs(text: string, flags: LogsFlags, ports: CliPorts): Pro
           ports.stderr.write(noSuchTask(name));
           return exitCodes.notFound;
         }
-        let page = await client.logs(taskId, { attempt: wanted, after: 0 });
+        let page = await firstPage(client, taskId, { wanted, isFollowed: flags.follow === true, ports });
         // A retry begins another attempt meanwhile; what is followed is the one that was begun with.
         const { attempt } = page;
         let after = 0;
@@ -54,6 +55,33 @@ export async function logs(text: string, flags: LogsFlags, ports: CliPorts): Pro
     flags,
     ports,
   );
+}
+
+interface Wanted {
+  readonly wanted: number | null;
+  readonly isFollowed: boolean;
+  readonly ports: CliPorts;
+}
+
+/** Who follows waits for an attempt that is still to come. */
+async function firstPage(client: ControlClient, taskId: TaskId, { wanted, isFollowed, ports }: Wanted) {
+  let hasTold = false;
+  for (;;) {
+    try {
+      return await client.logs(taskId, { attempt: wanted, after: 0 });
+    } catch (error) {
+      const isMissing = error instanceof TerminalError && error.code === 'request.not_found';
+      if (!isFollowed || !isMissing || !(await isToCome(client, taskId, wanted ?? 1))) throw error;
+    }
+    if (!hasTold) ports.stderr.write('Waiting for an agent to be started.\n');
+    hasTold = true;
+    await systemClock.sleep(followMs, ports.signal);
+  }
+}
+
+async function isToCome(client: ControlClient, taskId: TaskId, attempt: number): Promise<boolean> {
+  const task = (await client.task(taskId))?.task;
+  return task !== undefined && task.attempt < attempt && task.endedAtMs === null;
 }
 
 /** The last number of a page. Entries that do not go on from where we are would be printed for ever. */

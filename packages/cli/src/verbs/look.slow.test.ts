@@ -266,6 +266,25 @@ describe('drydock describe, events and logs', () => {
     expect(await drydock('logs review:gitlab:42:99')).toMatchObject({ code: exitCodes.notFound });
     expect(await drydock('logs shop/api!7 --attempt first')).toMatchObject({ code: exitCodes.usage });
   });
+
+  it('waits with the log of a task whose agent is still to start, when it follows', async () => {
+    const missing = JSON.stringify({
+      error: { class: 'terminal', code: 'request.not_found', message: 'no agent was started', retryAfterMs: null },
+    });
+    api.misbehave = (request, response) => {
+      if (request.url?.includes('/logs') !== true) return false;
+      response.writeHead(404, { 'content-type': 'application/json' }).end(missing);
+      return true;
+    };
+    expect(await drydock('logs shop/api!7')).toMatchObject({ code: exitCodes.notFound });
+    expect(await drydock('logs -f shop/api!12')).toMatchObject({ code: exitCodes.notFound });
+
+    const following = start(['logs', '-f', 'shop/api!7']);
+    await until(() => api.seen.filter((line) => line.includes('review:gitlab:42:7/logs')).length > 2);
+    api.misbehave = null;
+
+    expect(await following.ended).toMatchObject({ code: 0, stderr: 'Waiting for an agent to be started.\n' });
+  });
 });
 
 it('explains each command with examples', async () => {
