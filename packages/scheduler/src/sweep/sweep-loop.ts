@@ -76,9 +76,9 @@ class Sweep {
   async rest(ms: number): Promise<void> {
     const { clock } = this.#ports;
     const endMs = clock.monotonicMs() + ms;
-    for (let leftMs = ms; leftMs > 0 && !this.#shutdown.aborted; leftMs = endMs - clock.monotonicMs()) {
+    for (let leftMs = ms; leftMs > 0; leftMs = endMs - clock.monotonicMs()) {
       await clock.sleep(Math.min(leftMs, pollMs), this.#shutdown);
-      if (leftMs > pollMs && !this.#shutdown.aborted && (await this.#isNewlyDue())) return;
+      if (this.#shutdown.aborted || (leftMs > pollMs && (await this.#isNewlyDue()))) return;
     }
   }
 

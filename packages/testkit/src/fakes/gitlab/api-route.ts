@@ -48,6 +48,8 @@ export interface ApiRoute {
   readonly isAnonymous: boolean;
   /** Counts against the limit for writing notes. */
   readonly writesNote: boolean;
+  /** Counts against the limit for sending deliveries of a project's webhooks again. */
+  readonly resends: boolean;
   /** Checks the parameters, then does what the route does. */
   readonly handle: (request: ApiRequest<Readonly<Record<string, unknown>>>) => Promise<ApiReply> | ApiReply;
 }
@@ -58,7 +60,7 @@ export function route<S extends z.ZodRawShape>(
   path: string,
   shape: S,
   handle: (request: ApiRequest<z.output<z.ZodObject<S, z.core.$strict>>>) => Promise<ApiReply> | ApiReply,
-  options: { readonly isAnonymous?: boolean; readonly writesNote?: boolean } = {},
+  options: { readonly isAnonymous?: boolean; readonly writesNote?: boolean; readonly resends?: boolean } = {},
 ): ApiRoute {
   const schema = z.strictObject(shape);
   return {
@@ -66,6 +68,7 @@ export function route<S extends z.ZodRawShape>(
     path,
     isAnonymous: options.isAnonymous ?? false,
     writesNote: options.writesNote ?? false,
+    resends: options.resends ?? false,
     handle: (request) => handle({ ...request, params: parseParams(schema, request.params) }),
   };
 }

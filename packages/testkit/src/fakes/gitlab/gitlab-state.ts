@@ -165,7 +165,7 @@ export type GitLabHookEvent = 'merge_requests_events' | 'note_events' | 'push_ev
 export interface GitLabWebhook {
   readonly id: number;
   readonly uuid: string;
-  readonly url: string;
+  url: string;
   /** Sent in clear as X-Gitlab-Token. */
   readonly secretToken: string | null;
   /** `whsec_` and base64: signs each delivery. */

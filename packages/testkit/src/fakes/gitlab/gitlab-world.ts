@@ -22,6 +22,8 @@ export interface GitLabSettings {
   readonly notesPerMinute: number | null;
   /** API requests of one user in a minute; null: any number. */
   readonly requestsPerMinute: number | null;
+  /** Deliveries of one project's webhooks that one user may have sent again in a minute; null: any number. */
+  readonly resendsPerMinute: number | null;
   /** Whether a 429 says when to come back. */
   readonly sendsRetryAfter: boolean;
   /** A request body over this is answered 413. */

@@ -25,9 +25,17 @@ export class RateLimits {
 
   /** Counts a note; over the limit it throws GitLab's 429. */
   countNote(world: GitLabWorld, user: GitLabUser): void {
-    const limit = world.settings.notesPerMinute;
+    this.#countOf(world, `notes ${user.id}`, world.settings.notesPerMinute);
+  }
+
+  /** Counts a delivery that is to be sent again; over the limit it throws GitLab's 429. */
+  countResend(world: GitLabWorld, user: GitLabUser, project: string): void {
+    this.#countOf(world, `resends ${user.id} ${project}`, world.settings.resendsPerMinute);
+  }
+
+  #countOf(world: GitLabWorld, key: string, limit: number | null): void {
     if (limit === null) return;
-    const { count, resetMs } = this.#count(world, `notes ${user.id}`);
+    const { count, resetMs } = this.#count(world, key);
     if (count <= limit) return;
     const message = { error: 'This endpoint has been requested too many times. Try again later.' };
     throw new GitLabApiError(429, { message }, retryAfter(world, resetMs));

@@ -60,6 +60,7 @@ export class ApiServer {
     };
     const apiRequest: ApiRequest<Record<string, unknown>> = { world, user, path: found.path, params, url };
     if (found.route.writesNote && user !== null) this.#limits.countNote(world, user);
+    if (found.route.resends && user !== null) this.#limits.countResend(world, user, found.path['id'] ?? '');
     return toAnswer(await found.route.handle(apiRequest), world.url + url.pathname, url.searchParams, limitHeaders);
   }
 

@@ -30,6 +30,7 @@ const defaultSettings: GitLabSettings = {
   diffRefsDelayMs: 0,
   notesPerMinute: 60,
   requestsPerMinute: 2000,
+  resendsPerMinute: 5,
   sendsRetryAfter: true,
   maxBodyBytes: 10 * 1024 * 1024,
   maxPatchBytes: 200 * 1024,

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { ManualClock } from '../../manual-clock.ts';
 import { aMergeRequestOn } from './a-merge-request.ts';
 import { apiOf } from './api-client.ts';
 import { startFakeGitLab } from './start-fake-gitlab.ts';
@@ -205,6 +206,56 @@ describe('webhooks', () => {
       { id: 1, response_status: '200', request_headers: { 'X-Gitlab-Token': '[REDACTED]' } },
     ]);
     expect(receiver.received).toHaveLength(2);
+  });
+});
+
+describe('deliveries sent again through the API', () => {
+  it('keep their key, tell what the receiver answered, and are logged anew', async () => {
+    await using gitlab = await startFakeGitLab();
+    using receiver = await aReceiver(500);
+    const { project, dana, danaToken } = await aMergeRequestOn(gitlab);
+    const webhook = gitlab.addWebhook({ url: receiver.url });
+    const call = apiOf(gitlab, danaToken);
+    const events = `/projects/${project.id}/hooks/${webhook.id}/events`;
+    await gitlab.comment(dana, 1, 'one');
+    await gitlab.deliveriesSettled();
+
+    const resent = await call('POST', `${events}/1/resend`);
+    const logged = await call('GET', `${events}?status=server_failure`);
+
+    const key = receiver.received[0]?.headers['idempotency-key'];
+    expect(resent).toMatchObject({ status: 201, body: { response_status: 500 } });
+    expect(logged.body).toMatchObject([
+      { id: 2, trigger: 'note_hooks', request_headers: { 'Idempotency-Key': key } },
+      { id: 1, trigger: 'note_hooks', request_headers: { 'Idempotency-Key': key } },
+    ]);
+    expect(receiver.received[1]?.headers['idempotency-key']).toBe(key);
+  });
+
+  it('are refused where nobody answers, to another address, for a stopped webhook, and more than five in a minute', async () => {
+    const clock = new ManualClock(Date.UTC(2026, 0, 1));
+    await using gitlab = await startFakeGitLab({ clock });
+    const { project, dana, danaToken } = await aMergeRequestOn(gitlab);
+    const webhook = gitlab.addWebhook({ url: 'http://127.0.0.1:1/' });
+    const call = apiOf(gitlab, danaToken);
+    const path = `/projects/${project.id}/hooks/${webhook.id}/events/1/resend`;
+    await gitlab.comment(dana, 1, 'one');
+    await gitlab.deliveriesSettled();
+
+    const away = await call('POST', path);
+    webhook.url = 'http://127.0.0.1:2/';
+    const moved = await call('POST', path);
+    webhook.url = 'http://127.0.0.1:1/';
+    gitlab.disableWebhook(webhook, null);
+    const stopped = await call('POST', path);
+    const others = [await call('POST', path), await call('POST', path), await call('POST', path)];
+    clock.jump(60_000);
+    const later = await call('POST', path);
+
+    expect([away.status, moved.status, stopped.status]).toEqual([422, 422, 422]);
+    expect(others.map(({ status }) => status)).toEqual([422, 422, 429]);
+    expect(later.status).toBe(422);
+    expect(gitlab.deliveries).toHaveLength(2);
   });
 });
 

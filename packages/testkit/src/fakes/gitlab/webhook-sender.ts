@@ -8,6 +8,8 @@ export interface WebhookDelivery {
   readonly id: number;
   readonly webhookId: number;
   readonly event: string;
+  /** Where it was sent. */
+  readonly url: string;
   readonly body: HookBody;
   readonly headers: Readonly<Record<string, string>>;
   /** Null while it is under way, and when no answer came. */
@@ -93,6 +95,11 @@ export class WebhookSender {
     return this.#enqueue(webhook, delivery.event, delivery.body, instanceUrl, delivery.headers['webhook-id'] ?? '');
   }
 
+  /** Waits until nothing of one webhook is under way. */
+  async settledOf(webhookId: number): Promise<void> {
+    await this.#queues.get(webhookId);
+  }
+
   /** Waits until nothing is under way. */
   async settled(): Promise<void> {
     while (this.#queues.size > 0) await Promise.all(this.#queues.values());
@@ -127,7 +134,8 @@ export class WebhookSender {
     };
     const headers = webhookHeaders(facts);
     const outcome = { status: null, responseBody: '', error: null };
-    const delivery: WebhookDelivery = { id: ++this.#lastId, webhookId: webhook.id, event, body, headers, ...outcome };
+    const { id: webhookId, url } = webhook;
+    const delivery: WebhookDelivery = { id: ++this.#lastId, webhookId, event, url, body, headers, ...outcome };
     this.deliveries.push(delivery);
     const before = this.#queues.get(webhook.id) ?? Promise.resolve();
     const run = before.then(() => this.#deliver(webhook.url, rawBody, delivery));

@@ -1,5 +1,5 @@
 import { optional, paging, text } from '../api-params.ts';
-import { json, list, projectOf, route, type ApiRequest, type ApiRoute } from '../api-route.ts';
+import { json, list, projectOf, route, type ApiReply, type ApiRequest, type ApiRoute } from '../api-route.ts';
 import { GitLabApiError, notFound, type GitLabHookEvent, type GitLabWebhook } from '../gitlab-state.ts';
 import { apiTime } from '../gitlab-world.ts';
 import { testWebhook } from '../hook-events.ts';
@@ -47,6 +47,30 @@ function isHookEvent(name: string): name is GitLabHookEvent {
   return ['merge_requests_events', 'note_events', 'push_events'].includes(name);
 }
 
+/** Answered once the receiver has answered, or not. The log gets a new entry, with the same idempotency key. */
+async function resend({ world, ...request }: ApiRequest<unknown>): Promise<ApiReply> {
+  const webhook = webhookOf({ world, ...request });
+  const logged = world.webhooks.deliveries.find((candidate) => String(candidate.id) === request.path['event_id']);
+  if (logged?.webhookId !== webhook.id) throw notFound();
+  if (logged.url !== webhook.url) throw unprocessable('The hook URL has changed. This log entry cannot be retried');
+  if (alertStatus(webhook, world.nowMs()) !== 'executable') throw unprocessable('Hook disabled');
+  const { id } = world.webhooks.resend(logged.id);
+  await world.webhooks.settledOf(webhook.id);
+  const delivery = world.webhooks.deliveries.find((candidate) => candidate.id === id);
+  const status = delivery?.status ?? null;
+  if (status === null) throw unprocessable(delivery?.error ?? 'internal error');
+  return json({ response_status: status }, 201);
+}
+
+function unprocessable(message: string): GitLabApiError {
+  return new GitLabApiError(422, { message });
+}
+
+/** `Note Hook` is logged as `note_hooks`. */
+function triggerOf(event: string): string {
+  return `${event.toLowerCase().replaceAll(' ', '_')}s`;
+}
+
 const base = '/projects/:id/hooks';
 
 /** Webhooks: which there are, trying one, what was delivered, delivering again. */
@@ -72,12 +96,13 @@ export const hookRoutes: readonly ApiRoute[] = [
     const wanted = params.status?.split(',');
     const events = world.webhooks.deliveries
       .filter((delivery) => delivery.webhookId === webhook.id)
+      .filter(({ status, error }) => status !== null || error !== null) // logged once it has ended
       .filter(({ status }) => wanted === undefined || wanted.some((filter) => isOfStatus(status, filter)))
       .reverse();
-    const entities = events.map(({ id, event, body, headers, status, responseBody }) => ({
+    const entities = events.map(({ id, event, url, body, headers, status, responseBody }) => ({
       id,
-      url: webhook.url,
-      trigger: event,
+      url,
+      trigger: triggerOf(event),
       request_headers: { ...headers, ...('X-Gitlab-Token' in headers ? { 'X-Gitlab-Token': '[REDACTED]' } : {}) },
       request_data: body,
       response_headers: {},
@@ -87,14 +112,7 @@ export const hookRoutes: readonly ApiRoute[] = [
     }));
     return list(entities, params);
   }),
-  route('POST', `${base}/:hook_id/events/:event_id/resend`, {}, (request) => {
-    const { world, path } = request;
-    const webhook = webhookOf(request);
-    const delivery = world.webhooks.deliveries.find((candidate) => String(candidate.id) === path['event_id']);
-    if (delivery?.webhookId !== webhook.id) throw notFound();
-    world.webhooks.resend(delivery.id);
-    return json({ response_status: 200 }, 201);
-  }),
+  route('POST', `${base}/:hook_id/events/:event_id/resend`, {}, resend, { resends: true }),
 ];
 
 function isOfStatus(status: number | null, filter: string): boolean {
