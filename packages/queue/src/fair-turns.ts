@@ -6,7 +6,7 @@
 import type { ProjectKey } from '@drydock/core';
 
 /** The virtual time that a turn of weight 1 costs. Whole numbers stay exact for some 9 billion of them. */
-export const turnCost = 1_000_000;
+const turnCost = 1_000_000;
 
 interface Turn {
   /** Null: it waits for no turn. */

@@ -222,6 +222,34 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
     expect(await redis.zscore(key('parked'), taskIdOfIid(1))).toBeNull();
   });
 
+  it.each(['ready:gitlab:42', 'project:gitlab:42', 'leases:gitlab:42', 'turns:gitlab', 'leases:gitlab'])(
+    'row 21: leases from others when %s holds something else, says so, and goes on once it is mended',
+    async (name) => {
+      const said: LogFacts[] = [];
+      const log: Log = { ...silentLog, error: (facts) => said.push(facts) };
+      const speaking = new RedisTaskQueue({ redis, keyPrefix: prefix, log });
+      const at = (forge: string, projectId: string) => ({ ...aTaskRequest(), subject: { forge, projectId, iid: 1 } });
+      await speaking.enqueue(at('gitlab', '42'), atOnce);
+      await speaking.enqueue(at('github', '43'), atOnce);
+      const [kept] = [`${key(name)}-kept`];
+      if ((await redis.exists(key(name))) === 1) await redis.rename(key(name), kept);
+      await redis.set(key(name), 'foreign');
+
+      const other = await mustLease(speaking);
+      const blocked = await leaseAny(speaking);
+      await redis.del(key(name));
+      if ((await redis.exists(kept)) === 1) await redis.rename(kept, key(name));
+      await speaking.enqueue({ ...at('gitlab', '42'), headSha: 'b'.repeat(40) }, atOnce);
+      const mended = await mustLease(speaking);
+
+      expect([other.taskId, blocked]).toEqual(['review:github:43:1', null]);
+      expect(said.map(({ place }) => place)).toContain(
+        name.split(':').length === 3 ? 'project:gitlab:42' : 'forge:gitlab',
+      );
+      expect(mended.taskId).toBe('review:gitlab:42:1');
+    },
+  );
+
   it('row 20: moves tasks whose delay ended in batches, and loses none', async () => {
     let nowMs = Date.now();
     const timed = new RedisTaskQueue({ redis, keyPrefix: prefix, testNowMs: () => nowMs });

@@ -12,7 +12,7 @@ import {
   type ProjectShare,
   type Sha,
   type TaskEvent,
-  type TaskId,
+  TaskId,
   type TaskOutcome,
   type TaskRequest,
 } from '@drydock/core';
@@ -111,7 +111,9 @@ export class RedisTaskQueue implements TaskQueue {
   async lease(request: LeaseRequest): Promise<LeasedTask | null> {
     const answer = await this.#inEpoch(() => scripts.lease(this.#redis, { ...this.#context(), ...request }));
     for (const taskId of answer.parked) {
-      this.#log.error({ taskId, reason: 'its hash is gone or of another form' }, 'task parked');
+      if (TaskId.safeParse(taskId).success)
+        this.#log.error({ taskId, reason: 'its hash is gone or of another form' }, 'task parked');
+      else this.#log.error({ place: taskId, reason: 'its keys hold something else' }, 'not leased from');
     }
     for (const taskId of answer.ended) this.#log.error({ taskId, ...adoptedTooOftenFacts }, 'task ended');
     return answer.leased;

@@ -110,13 +110,19 @@ local function move_due()
   end
 end
 
--- Forges that may run, and how many leases of each hold.
+-- Forges that may run, and how many leases of each hold. One under whose keys stands something else stops no other.
 local forges, of_forge
+local function check_forge(forge)
+  expect('zset', turns_key(forge), LEASES .. ':' .. forge)
+end
 local function find_forges()
   forges, of_forge = {}, {}
   if has_pauses() and call('HEXISTS', PAUSES, 'all') == 1 then return end
   for _, forge in ipairs(call('ZRANGE', FORGES, 0, -1)) do
-    if not (has_pauses() and call('HEXISTS', PAUSES, 'forge:' .. forge) == 1) then
+    local ok = pcall(check_forge, forge)
+    if not ok then
+      parked[#parked + 1] = 'forge:' .. forge
+    elseif not (has_pauses() and call('HEXISTS', PAUSES, 'forge:' .. forge) == 1) then
       forges[#forges + 1] = forge
       of_forge[forge] = PER_FORGE and held(LEASES .. ':' .. forge, now) or 0
     end
@@ -195,6 +201,22 @@ local function take_turn(turn, project, id, task, has_more, weight)
   of_forge[turn.forge] = of_forge[turn.forge] + 1
 end
 
+-- The first two of a project's tasks; nil when it may not run now.
+local function first_of(project, limit)
+  local first = call('ZRANGE', ready_key(project), 0, 1)
+  expect('hash', project_key(project))
+  expect('zset', LEASES .. ':' .. project)
+  if not first[1] or (limit < math.huge and held(LEASES .. ':' .. project, now) >= limit) then return nil end
+  return first
+end
+-- A project under whose keys stands something else stops no other: it has no turn until its next event, which is refused
+-- as long as nobody has mended them.
+local function set_aside(turn, project)
+  call('ZREM', turns_key(turn.forge), turn.member)
+  pcall(call, 'HDEL', project_key(project), 'turn')
+  parked[#parked + 1] = 'project:' .. project
+end
+
 local none_left = false
 local function first_in_turn()
   for _ = 1, MAX_TRIES do
@@ -210,11 +232,12 @@ local function first_in_turn()
       local own, most = string.match(share, '^(%d+) (.+)$')
       weight, limit = tonumber(own), math.min(tonumber(most) or math.huge, limit)
     end
-    local first = call('ZRANGE', ready_key(project), 0, 1)
-    if not first[1] or (limit < math.huge and held(LEASES .. ':' .. project, now) >= limit) then
+    local ok, first = pcall(first_of, project, limit)
+    if not ok then
+      set_aside(turn, project)
+    elseif not first then
       leave(project)
     else
-      expect_leases(project)
       local task = readable(first[1], waits)
       if task then
         take_turn(turn, project, first[1], task, first[2], weight)

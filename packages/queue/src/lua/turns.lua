@@ -68,9 +68,11 @@ end
 local forges_known, virtual_time = {}, nil
 local function enter(project, known, is_ready)
   known = known or call('HMGET', project_key(project), 'turn', 'finish')
-  if known[1] or is_project_paused(project) then return end
-  if not is_ready and call('EXISTS', ready_key(project)) == 0 then return end
   local forge = split(project)
+  -- Looked up, for the turns may have been lost: then each event brings its project back.
+  if known[1] and call('ZSCORE', turns_key(forge), known[1]) then return end
+  if is_project_paused(project) then return end
+  if not is_ready and call('EXISTS', ready_key(project)) == 0 then return end
   virtual_time = virtual_time or tonumber(call('HGET', CLOCK, 'time') or 0)
   if not forges_known[forge] then
     call('ZADD', FORGES, 0, forge)
