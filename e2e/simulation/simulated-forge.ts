@@ -83,6 +83,8 @@ export class SimulatedForge {
       listProjects: (_cursor, signal) => over(signal, () => ({ items: [], cursor: null })),
       listOpenMergeRequests: (_query, signal) => over(signal, () => ({ items: [], cursor: null })),
       listHooks: (_project, signal) => over(signal, () => []),
+      listFailedDeliveries: (_hook, _page, signal) => over(signal, () => ({ items: [], nextPage: null })),
+      resendDelivery: (_delivery, signal) => over(signal, () => 'gone' as const),
       noteUrl: (url, id) => `${url}#${id}`,
       close: () => Promise.resolve(),
     };

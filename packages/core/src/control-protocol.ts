@@ -13,8 +13,10 @@
  *   GET  /control/v1/projects/:forge?cursor=C                       ProjectPage
  *   GET  /control/v1/open-merge-requests/:forge?projectId=P&updatedAfterMs=T&cursor=C   OpenMergeRequestPage
  *   GET  /control/v1/hooks/:forge/:projectId                        HookReport
+ *   GET  /control/v1/hooks/:forge/:projectId/:hookId/failures?page=N           FailedDeliveryPage
+ *   POST /control/v1/hooks/:forge/:projectId/:hookId/failures/:eventId/resend  ResendReport
  *
- * Every call may be repeated: it has the effect of one. Errors are a `WireError`.
+ * Every call may be repeated: it has the effect of one (a delivery that is sent again bears the key of the first). Errors are a `WireError`.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -148,3 +150,28 @@ export const HookReport = z.discriminatedUnion('kind', [
   }),
 ]);
 export type HookReport = z.infer<typeof HookReport>;
+
+/**
+ * A page of the deliveries of one of our webhooks that failed, newest first, one call of the forge's API. Sent again, a
+ * delivery that fails is logged anew: under another `eventId`, with the same key. `nextPage` is null on the last page.
+ */
+export const FailedDeliveryPage = z.strictObject({
+  v: z.literal(1),
+  deliveries: z.array(
+    z.strictObject({
+      eventId: NumericId,
+      /** What the receiver knows it by, however often it is sent; null: it has none. */
+      deliveryKey: z.string().min(1).max(200).nullable(),
+      /** `nothing`: we would ignore it. */
+      about: z.enum(['comment', 'merge-request', 'nothing']),
+      /** By the forge's clock; null: unknown. */
+      occurredAtMs: z.int().nullable(),
+    }),
+  ),
+  nextPage: z.int().min(2).nullable(),
+});
+export type FailedDeliveryPage = z.infer<typeof FailedDeliveryPage>;
+
+/** What came of a delivery sent again. `gone`: the forge has forgotten it. */
+export const ResendReport = z.strictObject({ v: z.literal(1), kind: z.enum(['delivered', 'failed', 'gone']) });
+export type ResendReport = z.infer<typeof ResendReport>;

@@ -68,12 +68,14 @@ export {
 export { Publication, PublishedComment, ReviewState } from './publication.ts';
 export { ReportedFinding, ReviewReport } from './review-report.ts';
 export {
+  FailedDeliveryPage,
   HookReport,
   Member,
   OpenMergeRequest,
   OpenMergeRequestPage,
   ProgressPage,
   ProjectPage,
+  ResendReport,
   RunGrant,
   RunId,
   RunRequest,

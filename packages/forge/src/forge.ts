@@ -122,6 +122,16 @@ export interface ForgeHook {
   readonly lastFailedId: NumericId | null;
 }
 
+/** A delivery of a webhook that failed, as the forge's log has it. */
+export interface FailedDelivery {
+  readonly eventId: NumericId;
+  /** The same however often it is sent; null: it has none. */
+  readonly deliveryKey: string | null;
+  /** `nothing`: we would ignore it. */
+  readonly about: 'comment' | 'merge-request' | 'nothing';
+  readonly occurredAtMs: number | null;
+}
+
 /**
  * A forge as the gateway uses it. Nothing is retried here. Every call throws the error classes of core:
  * `forge.*` codes for what the forge answered or did not, `merge_request.gone` where the merge request is not there (or
@@ -170,6 +180,17 @@ export interface Forge {
   listOpenMergeRequests(query: OpenMergeRequestQuery, signal: AbortSignal): Promise<ListPage<OpenMergeRequest>>;
   /** A project's webhooks that call us; null: our account may not look. */
   listHooks(projectId: NumericId, signal: AbortSignal): Promise<readonly ForgeHook[] | null>;
+  /** Those of the last days, newest first, in pages from 1; of a webhook that is ours. Null: our account may not look. */
+  listFailedDeliveries(
+    hook: { readonly projectId: NumericId; readonly hookId: NumericId },
+    page: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly items: readonly FailedDelivery[]; readonly nextPage: number | null } | null>;
+  /** Has the forge send a delivery again, and answers once it did. `gone`: there is no such delivery. */
+  resendDelivery(
+    delivery: { readonly projectId: NumericId; readonly hookId: NumericId; readonly eventId: NumericId },
+    signal: AbortSignal,
+  ): Promise<'delivered' | 'failed' | 'gone'>;
   /** Where people find a comment. */
   noteUrl(mergeRequestUrl: string, noteId: NumericId): string;
   /** Ends all connections. */

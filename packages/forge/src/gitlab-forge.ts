@@ -44,7 +44,8 @@ import {
   GitLabUser,
   GitLabVersions,
 } from './gitlab-schema.ts';
-import { listHooks, listOpenMergeRequests, listProjects } from './gitlab-sweep.ts';
+import { listFailedDeliveries, listHooks, resendDelivery } from './gitlab-hooks.ts';
+import { listOpenMergeRequests, listProjects } from './gitlab-sweep.ts';
 import { toForgeThread } from './gitlab-thread.ts';
 import { NoteLimiter } from './note-limiter.ts';
 
@@ -259,6 +260,21 @@ export class GitLabForge implements Forge {
 
   async listHooks(projectId: NumericId, signal: AbortSignal): Promise<readonly ForgeHook[] | null> {
     return listHooks((await this.#api(signal)).projects.requester, this.id, projectId);
+  }
+
+  async listFailedDeliveries(
+    hook: { readonly projectId: NumericId; readonly hookId: NumericId },
+    page: number,
+    signal: AbortSignal,
+  ) {
+    return listFailedDeliveries((await this.#api(signal)).projects.requester, this.id, hook, page);
+  }
+
+  async resendDelivery(
+    delivery: { readonly projectId: NumericId; readonly hookId: NumericId; readonly eventId: NumericId },
+    signal: AbortSignal,
+  ) {
+    return resendDelivery((await this.#api(signal)).projects.requester, delivery);
   }
 
   noteUrl(mergeRequestUrl: string, noteId: NumericId): string {

@@ -24,6 +24,8 @@ export interface GitLabTransport {
 
 /** Lists hold other people's comments, of up to a million characters each. */
 const maxAnswerBytes = 64 * 1024 * 1024;
+/** It has a limit of its own, which says nothing about other requests. */
+const resend = /\/events\/\d+\/resend$/;
 const noteWrite = /\/(?:notes|discussions)$/;
 
 type RequesterFn = (options: ResourceOptions) => RequesterType;
@@ -52,7 +54,7 @@ export function gitLabRequester(transport: GitLabTransport, signal: AbortSignal)
       if (response.status >= 200 && response.status < 300)
         return { status: response.status, headers: response.headers, body: readBody(response) };
       const error = gitLabError(response, transport.clock.nowMs());
-      if (error instanceof TransientError && error.code === 'forge.rate_limited')
+      if (error instanceof TransientError && error.code === 'forge.rate_limited' && !resend.test(endpoint))
         transport.silentUntilMs[writesNote ? 'notes' : 'all'] =
           transport.clock.monotonicMs() + (error.retryAfterMs ?? 0);
       throw error;

@@ -37,7 +37,17 @@ export const GitLabHooks = z.array(
 );
 
 /** GET /projects/:id/hooks/:hook_id/events */
-export const GitLabHookEvents = z.array(z.object({ id: Id }));
+export const GitLabHookEvents = z.array(
+  z.object({
+    id: Id,
+    url: z.string().nullish(),
+    request_headers: z.record(z.string(), z.unknown()).nullish().catch(null),
+    request_data: z.unknown(),
+  }),
+);
+
+/** POST /projects/:id/hooks/:hook_id/events/:hook_event_id/resend */
+export const GitLabResent = z.object({ response_status: z.coerce.number().int() });
 
 /** GET /projects/:id/members/all/:user_id */
 export const GitLabMember = z.object({ access_level: z.int(), state: z.string().nullish() });

@@ -3,19 +3,12 @@
  * others before them go. Neither list here can lose one so: projects are asked for after an id, and merge requests, in
  * the order of their last change, from the time of the last one seen, which may tell some again but never leaves one out.
  */
-import {
-  BlockedError,
-  DrydockError,
-  NumericId,
-  TerminalError,
-  type ForgeId,
-  type OpenMergeRequest,
-} from '@drydock/core';
-import type { ForgeHook, ForgeProject, ListPage, OpenMergeRequestQuery } from './forge.ts';
+import { NumericId, TerminalError, type ForgeId, type OpenMergeRequest } from '@drydock/core';
+import type { ForgeProject, ListPage, OpenMergeRequestQuery } from './forge.ts';
 import type { GitLabApi } from './gitlab-api.ts';
 import { nextQuery } from './gitlab-pages.ts';
 import { parse } from './gitlab-parse.ts';
-import { GitLabHookEvents, GitLabHooks, GitLabMergeRequests, GitLabProjects } from './gitlab-schema.ts';
+import { GitLabMergeRequests, GitLabProjects } from './gitlab-schema.ts';
 
 type Requester = GitLabApi['projects']['requester'];
 
@@ -77,46 +70,6 @@ export async function listOpenMergeRequests(
   if (lastMs === undefined || nextQuery(headers['link']) === null) return { items, cursor: null };
   const next = lastMs === place.fromMs ? { fromMs: lastMs, page: place.page + 1 } : { fromMs: lastMs, page: 1 };
   return { items, cursor: `${next.fromMs}.${next.page}` };
-}
-
-/** Webhooks whose path is that of our server, wherever it stands. */
-export async function listHooks(
-  requester: Requester,
-  forge: ForgeId,
-  projectId: NumericId,
-): Promise<readonly ForgeHook[] | null> {
-  const path = `projects/${projectId}/hooks`;
-  const listed = await unlessRefused(requester.get(path, { searchParams: { per_page: String(perPage) } }));
-  if (listed === null) return null;
-  const ours = parse(GitLabHooks, listed.body).filter(({ url }) => isOurs(url, forge));
-  const hooks: ForgeHook[] = [];
-  for (const { id, alert_status } of ours) {
-    const searchParams = { status: 'client_failure,server_failure', per_page: '1' };
-    const events = await unlessRefused(requester.get(`${path}/${id}/events`, { searchParams }));
-    const [newest] = events === null ? [] : parse(GitLabHookEvents, events.body);
-    hooks.push({ hookId: id, state: stateOf(alert_status ?? ''), lastFailedId: newest?.id ?? null });
-  }
-  return hooks;
-}
-
-function isOurs(url: string, forge: ForgeId): boolean {
-  return URL.canParse(url) && new URL(url).pathname.endsWith(`/webhooks/${forge}`);
-}
-
-function stateOf(alertStatus: string): ForgeHook['state'] {
-  if (alertStatus === 'disabled') return 'off';
-  return alertStatus === 'temporarily_disabled' ? 'paused' : 'sending';
-}
-
-/** Null where our role does not reach, or the version of GitLab does not have it. */
-async function unlessRefused<T>(call: Promise<T>): Promise<T | null> {
-  try {
-    return await call;
-  } catch (error) {
-    const isRefused = error instanceof BlockedError && error.code === 'forge.forbidden';
-    if (isRefused || (error instanceof DrydockError && error.code === 'forge.not_found')) return null;
-    throw error;
-  }
 }
 
 function placeOf(cursor: string): { readonly fromMs: number; readonly page: number } {

@@ -35,6 +35,8 @@ export function createLocalForge({ id, mergeRequest }: LocalForgeSettings): Forg
     listProjects: async () => ({ items: [], cursor: null }),
     listOpenMergeRequests: async () => ({ items: [], cursor: null }),
     listHooks: async () => null,
+    listFailedDeliveries: async () => null,
+    resendDelivery: async () => 'gone',
     noteUrl: () => '',
     close: async () => undefined,
   };

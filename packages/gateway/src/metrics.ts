@@ -22,6 +22,8 @@ export type RouteName =
   | 'projects'
   | 'open_merge_requests'
   | 'hooks'
+  | 'hook_failures'
+  | 'hook_resend'
   | 'metrics'
   | 'health'
   | 'other';

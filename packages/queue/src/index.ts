@@ -22,7 +22,7 @@ export type { QueueSettings } from './queue-settings.ts';
 export { MemoryTaskQueue, type MemoryTaskQueueOptions } from './memory-task-queue.ts';
 export { connectRedisTaskQueue, type RedisTaskQueue, type RedisTaskQueueOptions } from './redis-task-queue.ts';
 export { connectRedis, type RedisConnection, type RedisSettings } from './redis-connection.ts';
-export type { KnownProgress, SweepLock, SweepProgress, SweepState } from './sweep-state.ts';
+export type { HookMemory, KnownProgress, SweepLock, SweepProgress, SweepState } from './sweep-state.ts';
 export { MemorySweepState } from './memory-sweep-state.ts';
 export { RedisSweepState } from './redis-sweep-state.ts';
 export { QueueConfig, queueSettings } from './queue-config.ts';

@@ -12,6 +12,20 @@ export interface SweepLock {
   release(owner: string): Promise<void>;
 }
 
+/** What is known of the deliveries of a webhook that failed. */
+export const HookMemory = z.strictObject({
+  projectId: z.string(),
+  hookId: z.string(),
+  /** All that failed up to here was looked at: the forge's ids grow. */
+  seenId: z.string(),
+  /** Those to be sent again, and those given up, which must not be taken for new when they come up once more. */
+  deliveries: z.array(z.strictObject({ eventId: z.string(), key: z.string(), tries: z.int() })),
+  failuresInARow: z.int(),
+  /** Until then nothing is sent again. */
+  pausedUntilMs: z.int(),
+});
+export type HookMemory = z.infer<typeof HookMemory>;
+
 /** How far the sweep of a forge came. Times are milliseconds since the epoch. */
 export const SweepProgress = z.strictObject({
   v: z.literal(1),
@@ -35,6 +49,8 @@ export const SweepProgress = z.strictObject({
   /** When the last sweep over everything that ended had begun, and in which epoch; null: none ended. */
   fullAtMs: z.int().nullable(),
   fullEpoch: z.int().nullable(),
+  /** Webhooks of which a delivery failed, those looked at last at the end; absent: none did. */
+  hooks: z.array(HookMemory).optional(),
 });
 export type SweepProgress = z.infer<typeof SweepProgress>;
 

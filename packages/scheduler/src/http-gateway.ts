@@ -2,12 +2,14 @@ import {
   BlockedError,
   ConfigError,
   DrydockError,
+  FailedDeliveryPage,
   HookReport,
   Member,
   MergeRequest,
   OpenMergeRequestPage,
   ProgressPage,
   ProjectPage,
+  ResendReport,
   Publication,
   ReviewReport,
   RunGrant,
@@ -138,6 +140,27 @@ export class HttpGateway implements Gateway, SweepGateway {
   readHooks(forge: string, projectId: string, signal: AbortSignal): Promise<HookReport> {
     const path = `/control/v1/hooks/${forge}/${projectId}`;
     return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.timeoutMs }, HookReport, signal);
+  }
+
+  listFailedDeliveries(
+    forge: string,
+    { projectId, hookId }: { readonly projectId: string; readonly hookId: string },
+    page: number,
+    signal: AbortSignal,
+  ): Promise<FailedDeliveryPage> {
+    const path = `/control/v1/hooks/${forge}/${projectId}/${hookId}/failures?page=${String(page)}`;
+    return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.timeoutMs }, FailedDeliveryPage, signal);
+  }
+
+  async resendDelivery(
+    forge: string,
+    delivery: { readonly projectId: string; readonly hookId: string; readonly eventId: string },
+    signal: AbortSignal,
+  ): Promise<ResendReport['kind']> {
+    const { projectId, hookId, eventId } = delivery;
+    const path = `/control/v1/hooks/${forge}/${projectId}/${hookId}/failures/${eventId}/resend`;
+    const call: Call = { method: 'POST', path, timeoutMs: this.#settings.timeoutMs };
+    return (await this.#ask(call, ResendReport, signal)).kind;
   }
 
   async #ask<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {

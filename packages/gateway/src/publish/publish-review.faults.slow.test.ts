@@ -195,6 +195,8 @@ function dyingForge(forge: Forge, writes: number, life: AbortController): Forge 
     listProjects: forge.listProjects.bind(forge),
     listOpenMergeRequests: forge.listOpenMergeRequests.bind(forge),
     listHooks: forge.listHooks.bind(forge),
+    listFailedDeliveries: forge.listFailedDeliveries.bind(forge),
+    resendDelivery: forge.resendDelivery.bind(forge),
     gitRemote: forge.gitRemote.bind(forge),
     listOwnThreads: forge.listOwnThreads.bind(forge),
     createThread: dying(forge.createThread.bind(forge)),

@@ -1,6 +1,14 @@
 /** Routes that the scheduler's sweep finds with what no webhook told of. */
 import { Router, type Request } from 'express';
-import { NumericId, type HookReport, type OpenMergeRequestPage, type ProjectPage, type Secret } from '@drydock/core';
+import {
+  NumericId,
+  type FailedDeliveryPage,
+  type HookReport,
+  type OpenMergeRequestPage,
+  type ProjectPage,
+  type ResendReport,
+  type Secret,
+} from '@drydock/core';
 import type { Forge } from '@drydock/forge';
 import { z } from 'zod';
 import { plainTarget } from '../http/plain-path.ts';
@@ -18,6 +26,13 @@ export interface SweepPorts extends RoutePorts {
 const prefix = '/control/v1';
 const Cursor = z.string().max(200).optional();
 const ProjectQuery = z.object({ cursor: Cursor });
+const PageQuery = z.object({
+  page: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/)
+    .transform(Number)
+    .optional(),
+});
 const OpenQuery = z.object({
   projectId: NumericId.optional(),
   updatedAfterMs: z
@@ -64,7 +79,32 @@ export function sweepRoutes(ports: SweepPorts, tokens: readonly Secret[]): Route
     sendJson(response, 200, body);
   };
   router.get(`${prefix}/hooks/:forge/:projectId`, route(ports, 'hooks', forTokens(tokens, hooks)));
+
+  const failures: RouteHandler = async (request, response, signal) => {
+    const hook = hookOf(request);
+    const { page = 1 } = queryOf(PageQuery, request);
+    const found = await forgeOf(request).listFailedDeliveries(hook, page, signal);
+    const deliveries = (found?.items ?? []).map((delivery) => ({ ...delivery }));
+    const body: FailedDeliveryPage = { v: 1, deliveries, nextPage: found?.nextPage ?? null };
+    sendJson(response, 200, body);
+  };
+  const hookPath = `${prefix}/hooks/:forge/:projectId/:hookId`;
+  router.get(`${hookPath}/failures`, route(ports, 'hook_failures', forTokens(tokens, failures)));
+
+  const resend: RouteHandler = async (request, response, signal) => {
+    const delivery = { ...hookOf(request), eventId: partOf(NumericId, textOf(request, 'eventId')) };
+    const body: ResendReport = { v: 1, kind: await forgeOf(request).resendDelivery(delivery, signal) };
+    sendJson(response, 200, body);
+  };
+  router.post(`${hookPath}/failures/:eventId/resend`, route(ports, 'hook_resend', forTokens(tokens, resend)));
   return router;
+}
+
+function hookOf(request: Request): { readonly projectId: NumericId; readonly hookId: NumericId } {
+  return {
+    projectId: partOf(NumericId, textOf(request, 'projectId')),
+    hookId: partOf(NumericId, textOf(request, 'hookId')),
+  };
 }
 
 function queryOf<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {

@@ -1,4 +1,11 @@
-import type { HookReport, NumericId, OpenMergeRequestPage, ProjectPage } from '@drydock/core';
+import type {
+  FailedDeliveryPage,
+  HookReport,
+  NumericId,
+  OpenMergeRequestPage,
+  ProjectPage,
+  ResendReport,
+} from '@drydock/core';
 
 /** Which open merge requests are asked for. */
 export interface OpenMergeRequestQuery {
@@ -18,4 +25,15 @@ export interface SweepGateway {
     signal: AbortSignal,
   ): Promise<OpenMergeRequestPage>;
   readHooks(forge: string, projectId: NumericId, signal: AbortSignal): Promise<HookReport>;
+  listFailedDeliveries(
+    forge: string,
+    hook: { readonly projectId: NumericId; readonly hookId: NumericId },
+    page: number,
+    signal: AbortSignal,
+  ): Promise<FailedDeliveryPage>;
+  resendDelivery(
+    forge: string,
+    delivery: { readonly projectId: NumericId; readonly hookId: NumericId; readonly eventId: NumericId },
+    signal: AbortSignal,
+  ): Promise<ResendReport['kind']>;
 }

@@ -69,7 +69,9 @@ class Sweep {
     this.#ports = ports;
     this.#settings = settings;
     this.#shutdown = shutdown;
-    this.#hooks = new Map(settings.forges.map((forge) => [forge, new HookWatch(ports, forge)]));
+    this.#hooks = new Map(
+      settings.forges.map((forge) => [forge, new HookWatch(ports, { forge, reachMs: settings.reachMs })]),
+    );
   }
 
   /** Sleeps that long, or until the queue's epoch says anew that a sweep is due. */
@@ -146,7 +148,8 @@ class Sweep {
     let outcome: SweepOutcome = 'failed';
     try {
       const keepRight = () => this.#keepRight();
-      const round = await sweepForge(this.#ports, this.#settings, { forge, signal: this.#shutdown, keepRight });
+      const sweepRound = { forge, signal: this.#shutdown, keepRight };
+      const round = await sweepForge(this.#ports, this.#settings, sweepRound);
       outcome = round.kind;
       this.#blocked.delete(forge);
       metrics.healed(round.healed);
@@ -156,7 +159,7 @@ class Sweep {
       log.info({ forge, outcome, count: round.healed, durationMs }, 'swept for missed events');
       // Both together: no more than two calls for each project.
       const left = 2 * round.projects.length - round.calls;
-      await this.#hooks.get(forge)?.look(round.projects, left, this.#shutdown);
+      await this.#hooks.get(forge)?.look(round.projects, left, sweepRound);
       return round;
     } catch (error) {
       outcome = this.#outcomeOf(forge, error);

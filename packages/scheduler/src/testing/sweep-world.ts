@@ -1,9 +1,11 @@
 import {
   taskIdOf,
+  type FailedDeliveryPage,
   type HookReport,
   type OpenMergeRequest,
   type OpenMergeRequestPage,
   type ProjectPage,
+  type ResendReport,
   type TaskId,
 } from '@drydock/core';
 import type { OpenMergeRequestQuery, SweepGateway } from '../sweep/sweep-gateway.ts';
@@ -16,6 +18,10 @@ export class SweepWorld implements SweepGateway {
   readonly projects: { readonly projectId: string; readonly projectPath: string }[] = [];
   readonly mergeRequests: OpenMergeRequest[] = [];
   readonly hooks = new Map<string, Extract<HookReport, { kind: 'seen' }>['hooks']>();
+  /** What the webhooks of each project failed to deliver, oldest first. */
+  readonly failures = new Map<string, FailedDeliveryPage['deliveries']>();
+  /** Sends a delivery again; told of which project, and the id. */
+  resend: (projectId: string, eventId: string) => ResendReport['kind'] = () => 'delivered';
   /** Calls in their order, such as `open 7 since 1000`. */
   readonly calls: string[] = [];
   canListAll = false;
@@ -64,6 +70,24 @@ export class SweepWorld implements SweepGateway {
     await this.#enter(`hooks ${projectId}`, projectId);
     const hooks = this.hooks.get(projectId);
     return hooks === undefined ? { v: 1, kind: 'unseen' } : { v: 1, kind: 'seen', hooks };
+  }
+
+  async listFailedDeliveries(
+    _forge: string,
+    { projectId }: { readonly projectId: string },
+    page: number,
+  ): Promise<FailedDeliveryPage> {
+    await this.#enter(`failures ${projectId} page ${String(page)}`, projectId);
+    const found = pageOf((this.failures.get(projectId) ?? []).toReversed(), String((page - 1) * perPage));
+    return { v: 1, deliveries: found.page, nextPage: found.next === null ? null : page + 1 };
+  }
+
+  async resendDelivery(
+    _forge: string,
+    { projectId, eventId }: { readonly projectId: string; readonly eventId: string },
+  ): Promise<ResendReport['kind']> {
+    await this.#enter(`resend ${projectId} ${eventId}`, projectId);
+    return this.resend(projectId, eventId);
   }
 
   async #enter(call: string, projectId: string | null): Promise<void> {
