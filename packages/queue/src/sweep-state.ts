@@ -13,7 +13,7 @@ export interface SweepLock {
 }
 
 /** What is known of the deliveries of a webhook that failed. */
-export const HookMemory = z.strictObject({
+const HookMemory = z.strictObject({
   projectId: z.string(),
   hookId: z.string(),
   /** All that failed up to here was looked at: the forge's ids grow. */
