@@ -24,6 +24,7 @@ const HookMemory = z.strictObject({
   /** Until then nothing is sent again. */
   pausedUntilMs: z.int(),
 });
+/** One webhook's part of what a sweep remembers. */
 export type HookMemory = z.infer<typeof HookMemory>;
 
 /** How far the sweep of a forge came. Times are milliseconds since the epoch. */

@@ -144,7 +144,14 @@ function renderWord(word: readonly Part[]): string {
   return `${before}${codeSpan(core)}${after}`;
 }
 
-const entities: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;', '`': '&#96;' };
+/** A backslash as an entity, too: before a code span of ours, a reader less exact than CommonMark would take it for an escape. */
+const entities: Readonly<Record<string, string>> = {
+  '<': '&lt;',
+  '>': '&gt;',
+  '&': '&amp;',
+  '`': '&#96;',
+  '\\': '&bsol;',
+};
 
 function escapePlain(text: string): string {
   return text.replace(/[<>&`]|[\\*_{}[\]|#]/g, (character) => entities[character] ?? `\\${character}`);

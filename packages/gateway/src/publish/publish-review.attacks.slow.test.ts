@@ -194,16 +194,18 @@ describe('comments written from hostile text', () => {
         ] as const;
         const facts = { headSha, attempt: 1, verdict: 'comment', rows, sections: [], fixed: 0, heldBack: {} } as const;
         const more = { overview: reason, partial: title, changedFiles: 1, notRead: [{ path, why: title }], turns: 1 };
+        const before = bench.gitlab.effects.length;
         const body = renderReview({ ...facts, ...more, usage, secrets: [] });
         const state = renderState({ kind: 'failed', headSha, why: reason, willRetry: false }, body, true);
 
         for (const written of [body, state]) await bench.gitlab.comment(bench.gitlab.bot, 1, written);
 
-        expect(bench.gitlab.effects).toEqual([]);
+        expect(bench.gitlab.effects.slice(before)).toEqual([]);
         expect(body.split('\n').filter((line) => /^\s*\//.test(line))).toEqual([]);
         expect(body).not.toContain('<!--');
       }),
-      { numRuns: 150 },
+      // A backslash before a code span was once taken for an escape.
+      { numRuns: 150, examples: [['a', '\\```mermaid\ngraph LR\n```- \n/merge @root', 'b']] },
     );
   }, 120_000);
 });
