@@ -1,3 +1,4 @@
+export { adoptedTooOften } from './adoption.ts';
 export type {
   EnqueueOptions,
   Enqueued,

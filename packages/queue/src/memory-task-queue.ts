@@ -15,6 +15,7 @@ import {
   type TaskRequest,
 } from '@drydock/core';
 import { MemoryPlaces } from './memory-places.ts';
+import { adoptedTooOften, adoptionsInAll } from './adoption.ts';
 import { planRetry } from './plan-retry.ts';
 import { isPausedIn, scopeKey } from './pause-scope.ts';
 import type { QueueSettings } from './queue-settings.ts';
@@ -43,12 +44,10 @@ import type {
 } from './task-queue.ts';
 import {
   adopt,
-  adoptedTooOften,
   beginLaunch,
   cancel,
   cancelledOutcome,
   countedFailure,
-  mostAdoptions,
   putBack,
   retry,
   settle,
@@ -411,7 +410,7 @@ export class MemoryTaskQueue implements TaskQueue {
   #adoptable(nowMs: number): TaskRecord | null {
     for (const { taskId } of this.#places.expired(nowMs)) {
       const record = this.#record(taskId);
-      if (record === null || record.adoptions < mostAdoptions) return record;
+      if (record === null || record.adoptions < adoptionsInAll) return record;
       const { failures, infraFailures } = runningPayload(record);
       const fault = { failures, infraFailures: infraFailures + 1, failure: adoptedTooOften };
       this.#settle(record, { outcome: { kind: 'dead', why: adoptedTooOften.code }, fault }, nowMs);

@@ -1,4 +1,5 @@
 import { BlockedError, Command, Sha, TaskKind, Trigger } from '@drydock/core';
+import { mostAdoptions } from './adoption.ts';
 import { oneOf } from './one-of.ts';
 import type { LeasedTask } from './task-queue.ts';
 
@@ -18,7 +19,7 @@ export function readLeasedTask(fields: readonly unknown[]): LeasedTask {
 /** By hand: a schema of the hash would cost more than all else of a lease on our side. */
 function leasedTask(fields: readonly string[]): LeasedTask {
   const [taskId = '', adoptedIn = '', lease, launch, launchHead, doneHead, projectPath = '', ...current] = fields;
-  const [trigger, command = '', head, queuedAt, failures] = current;
+  const [trigger, command = '', head, queuedAt, failures, adoptions] = current;
   const [kind, forge = '', projectId = '', iid] = taskId.split(':');
   return {
     taskId,
@@ -31,16 +32,17 @@ function leasedTask(fields: readonly string[]): LeasedTask {
     headSha: shaOf(head),
     launch: whole(launch),
     failures: whole(failures),
-    adopted: adoptionOf(adoptedIn, launchHead),
+    adopted: adoptionOf(adoptedIn, launchHead, whole(adoptions)),
     queuedAtMs: whole(queuedAt),
     doneHeadSha: shaOf(doneHead),
   };
 }
 
-function adoptionOf(state: string, launchHead: string | undefined): LeasedTask['adopted'] {
+function adoptionOf(state: string, launchHead: string | undefined, adoptions: number): LeasedTask['adopted'] {
   if (state === '') return null;
   const adoptedIn = oneOf(['leased', 'running', 'publishing'], state);
-  return { state: adoptedIn, headSha: adoptedIn === 'leased' ? null : shaOf(launchHead) };
+  const headSha = adoptedIn === 'leased' ? null : shaOf(launchHead);
+  return { state: adoptedIn, headSha, isLast: adoptions > mostAdoptions };
 }
 
 function whole(text = ''): number {

@@ -14,9 +14,10 @@ import { oneOf } from './one-of.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { redisLua, sharedLua } from './redis-lua.ts';
 import { readLeasedTask } from './redis-leased-task.ts';
+import { adoptedTooOften, adoptionsInAll } from './adoption.ts';
 import { historyText, requestText, shortHead } from './task-history.ts';
 import type { EnqueueOptions, HeldLease, Interrupt, LeaseRequest } from './task-queue.ts';
-import { adoptedTooOften, cancelledOutcome, isUrgent, mostAdoptions, type CountedFailure } from './task-transitions.ts';
+import { cancelledOutcome, isUrgent, type CountedFailure } from './task-transitions.ts';
 
 /** What every script needs. */
 export interface ScriptContext {
@@ -90,7 +91,7 @@ export const lease = sharedLua({
     input.limits.perForge ?? '',
     input.limits.perProject ?? '',
     promotionBatch,
-    mostAdoptions,
+    adoptionsInAll,
     adoptedTooOften.code,
     adoptedTooOften.message,
   ],

@@ -18,6 +18,7 @@ import {
 } from '@drydock/core';
 import { z } from 'zod';
 import { scopeKey, scopeOf } from './pause-scope.ts';
+import { adoptedTooOften } from './adoption.ts';
 import { planRetry } from './plan-retry.ts';
 import { defaultQueueSettings, type QueueSettings } from './queue-settings.ts';
 import { connectRedis, type RedisConnection, type RedisSettings } from './redis-connection.ts';
@@ -48,7 +49,7 @@ import type {
   TaskQueue,
   TaskView,
 } from './task-queue.ts';
-import { adoptedTooOften, countedFailure } from './task-transitions.ts';
+import { countedFailure } from './task-transitions.ts';
 
 /** One script replaces them all. */
 const mostShares = 10_000;

@@ -85,7 +85,12 @@ export interface LeasedTask extends HeldLease {
    * Null: a fresh task. Else another scheduler's lease on it ran out in the middle of `launch`, in this state: look
    * whether that launch has a result before beginning a new one.
    */
-  readonly adopted: { readonly state: 'leased' | 'running' | 'publishing'; readonly headSha: Sha | null } | null;
+  readonly adopted: {
+    readonly state: 'leased' | 'running' | 'publishing';
+    readonly headSha: Sha | null;
+    /** It was taken over so often that nothing may be begun for it any more: tell that, and end it. */
+    readonly isLast: boolean;
+  } | null;
   readonly queuedAtMs: number;
   /** The head of the last run that ended as `done`; null: none is known. What stands there was paid for and published. */
   readonly doneHeadSha: Sha | null;

@@ -9,6 +9,7 @@ import type {
   TaskState,
   Trigger,
 } from '@drydock/core';
+import { mostAdoptions } from './adoption.ts';
 import type { Interrupt, LeasedTask, TaskView } from './task-queue.ts';
 
 /** What a run is about. */
@@ -115,7 +116,13 @@ export function leasedTaskOf(record: TaskRecord, adoptedIn: 'leased' | 'running'
   const { taskId, kind, subject, projectPath, lease, launch, launchHeadSha, doneHeadSha } = record;
   const { trigger, command, headSha, failures, queuedAtMs } = runningPayload(record);
   const adopted =
-    adoptedIn === null ? null : { state: adoptedIn, headSha: adoptedIn === 'leased' ? null : launchHeadSha };
+    adoptedIn === null
+      ? null
+      : {
+          state: adoptedIn,
+          headSha: adoptedIn === 'leased' ? null : launchHeadSha,
+          isLast: record.adoptions > mostAdoptions,
+        };
   return {
     taskId,
     lease,

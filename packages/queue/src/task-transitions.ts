@@ -181,15 +181,6 @@ export function adopt(record: TaskRecord, { owner, epoch }: NewHolder, nowMs: nu
   };
 }
 
-/** How often a task is taken over in one run: what kills each scheduler that touches it must end visibly. */
-export const mostAdoptions = 5;
-
-/** How a task ends whose last holder vanished, too. */
-export const adoptedTooOften = {
-  code: 'run.adopted_too_often',
-  message: `its schedulers vanished ${String(mostAdoptions + 1)} times in a row`,
-};
-
 /** A lease begins one launch. `repeated`: this one already did so, on this head; `head-moved`: on another. */
 export function beginLaunch(
   record: TaskRecord,

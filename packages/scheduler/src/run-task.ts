@@ -31,7 +31,7 @@ import {
   type Sha,
   type Trigger,
 } from '@drydock/core';
-import type { LeasedTask, TaskQueue } from '@drydock/queue';
+import { adoptedTooOften, type LeasedTask, type TaskQueue } from '@drydock/queue';
 import { decideReview, isReviewed, skipTexts, type Decision } from './decide-review.ts';
 import type { Gateway } from './gateway.ts';
 import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
@@ -171,8 +171,11 @@ class TaskDriver {
       'decided',
     );
     reach?.('task.decided');
-    if (decision.kind === 'wait') return waitEnding(decision);
     if (decision.kind === 'skip') return await this.#skip(mergeRequest, decision);
+    if (this.#task.adopted?.isLast === true) {
+      return { kind: 'fail', failure: { class: 'terminal', ...adoptedTooOften, retryAfterMs: null } };
+    }
+    if (decision.kind === 'wait') return waitEnding(decision);
 
     const isOrder = decision.reason === 'commanded' || decision.reason === 'review-requested';
     if (isOrder) this.#note.askedFor();

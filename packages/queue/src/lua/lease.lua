@@ -1,6 +1,6 @@
 -- Takes over tasks whose lease ran out, else the first of the projects whose turn it is; several at once.
 -- ARGV  4 owner  5 ttl ms  6 most leases in all  7 of a forge, or ''  8 of a project, or ''
---       9 how many delayed tasks to move at most  10 most adoptions in a row  11 code and  12 message of one too many
+--       9 how many delayed tasks to move at most  10 adoptions in a row after which it ends  11 code and  12 message of one too many
 --       13 how many
 -- reply of each {'epoch'}: it must be renewed first (epoch.lua)
 --       {'ok', parked ids, ids of tasks that ended for too many adoptions}, and when there is one also
@@ -52,6 +52,7 @@ local function leased(id, task, was)
   return {
     'ok', {}, {}, id, was, task.lease, task.launch or '0', task.launchHead or '', task.doneHead or '', task.path or '',
     task.cTrigger or '', task.cCommand or '', task.cHead or '', task.cQueued or '', task.cFailures or '0',
+    task.adoptions or '0',
   }
 end
 
