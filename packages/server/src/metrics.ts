@@ -26,7 +26,7 @@ export function createServerMetrics(registry: Registry): ServerMetrics {
   const seconds = new Histogram({
     name: 'drydock_webhook_ack_seconds',
     help: 'Time to the answer',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10], // 2: the most that a sender waits while the store hangs
     registers,
   });
   const events = new Counter({
