@@ -135,9 +135,9 @@ export const TaskAttempt = z
   .meta({ id: 'TaskAttempt' });
 export type TaskAttempt = z.infer<typeof TaskAttempt>;
 
-/** Why a waiting task does not run: it or all is paused, its time has not come, its limits are full, or others are first. */
+/** Why a waiting task does not run: it or all is paused, its time has not come, or (`turn`) no slot is free or others are first. */
 export const WaitingReason = z
-  .object({ kind: z.enum(['paused', 'delayed', 'limit', 'turn']), why: z.string() })
+  .object({ kind: z.enum(['paused', 'delayed', 'turn']), why: z.string() })
   .meta({ id: 'WaitingReason' });
 export type WaitingReason = z.infer<typeof WaitingReason>;
 

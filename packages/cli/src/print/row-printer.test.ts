@@ -158,7 +158,7 @@ describe('describeTask', () => {
       { v: 1, nowMs, task: running, waiting: null, attempts, events },
       { v: 1, nowMs, task: dead, waiting: null, attempts: [], events: [] },
       { v: 1, nowMs, task: skipped, waiting: null, attempts: [], events },
-      { v: 1, nowMs, task: aTask(9), waiting: { kind: 'limit', why: hostile }, attempts: [], events: [] },
+      { v: 1, nowMs, task: aTask(9), waiting: { kind: 'turn', why: hostile }, attempts: [], events: [] },
     ];
 
     const texts = await Promise.all(details.map((detail) => describeTask(detail, false)));
