@@ -48,6 +48,8 @@ export const RunRequest = z.strictObject({
   subject: MergeRequestRef,
   diffRefs: DiffRefs,
   trigger: Trigger,
+  /** `exchange`: nobody is told a token; the run's own pod exchanges its identity for one. Absent: `grant`. */
+  credential: z.enum(['grant', 'exchange']).optional(),
 });
 export type RunRequest = z.infer<typeof RunRequest>;
 
@@ -60,6 +62,8 @@ export const RunGrant = z.discriminatedUnion('kind', [
     token: z.string().min(32),
     deadlineSeconds: z.int().positive(),
   }),
+  /** Granted as asked with `credential: 'exchange'`. */
+  z.strictObject({ kind: z.literal('to-exchange'), runId: RunId, deadlineSeconds: z.int().positive() }),
   z.strictObject({
     kind: z.literal('skip'),
     why: z.enum(['switched-off-by-repository', 'draft', 'label', 'nothing-to-review', 'bad-repository-config']),

@@ -115,6 +115,8 @@ export async function runTask(
   }
 }
 
+type Granted = Extract<RunGrant, { kind: 'granted' | 'to-exchange' }>;
+
 interface HeldTask {
   readonly heartbeat: Heartbeat;
   /** Aborted when the work is to stop. */
@@ -255,6 +257,7 @@ class TaskDriver {
       case 'over-budget':
         return await this.#overBudget(headSha, grant.why);
       case 'granted':
+      case 'to-exchange':
         this.#ports.reach?.('launch.granted');
         return await this.#afterRun(headSha, await this.#runAgent(headSha, grant), grant.runId);
       default:
@@ -262,10 +265,10 @@ class TaskDriver {
     }
   }
 
-  async #runAgent(headSha: Sha, grant: Extract<RunGrant, { kind: 'granted' }>): Promise<AgentExit> {
+  async #runAgent(headSha: Sha, grant: Granted): Promise<AgentExit> {
     const { log, metrics } = this.#ports;
     const { runId, deadlineSeconds } = grant;
-    const token = new Secret(grant.token);
+    const token = grant.kind === 'granted' ? new Secret(grant.token) : null;
     await this.#note.show({ kind: 'reviewing', headSha, attempt: attemptOf(this.#launch) }, true);
     this.#ports.reach?.('launch.announced');
     log.info({ runId, launch: this.#launch, headSha }, 'agent launched');

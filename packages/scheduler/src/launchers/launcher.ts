@@ -3,8 +3,8 @@ import type { RunId, Secret } from '@drydock/core';
 /** One run of an agent. */
 export interface AgentLaunch {
   readonly runId: RunId;
-  /** The run token: the agent's only credential. */
-  readonly token: Secret;
+  /** The run token: the agent's only credential. Null: its pod exchanges its identity for one. */
+  readonly token: Secret | null;
   readonly deadlineSeconds: number;
 }
 

@@ -62,6 +62,7 @@ export class LocalLauncher implements Launcher {
   }
 
   async #makeFolder({ runId, token }: AgentLaunch): Promise<string> {
+    if (token === null) throw new TransientError('run.crashed', 'an agent of this machine needs a token');
     try {
       await mkdir(this.#settings.workRoot, { recursive: true, mode: 0o700 });
       const folder = await mkdtemp(join(this.#settings.workRoot, `${runId}-`));
@@ -165,7 +166,10 @@ function keepLastWords(agent: Agent, { token }: AgentLaunch): () => string {
   agent.stderr.on('data', (chunk: Buffer) => {
     tail = Buffer.concat([tail, chunk]).subarray(-lastWordsBytes);
   });
-  return () => tail.toString('utf8').replaceAll(token.reveal(), String(token));
+  return () => {
+    const text = tail.toString('utf8');
+    return token === null ? text : text.replaceAll(token.reveal(), String(token));
+  };
 }
 
 /** The negative id names the whole group. A group that is gone is what we want. */

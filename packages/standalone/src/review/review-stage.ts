@@ -185,6 +185,7 @@ async function tellProgress(
 
 function notBegun(grant: Exclude<RunGrant, { kind: 'granted' }>): Exclude<ReviewEnd, { kind: 'reviewed' }> {
   if (grant.kind === 'over-budget') return { kind: 'over-budget', why: grant.why, usage: null };
+  if (grant.kind === 'to-exchange') throw new Error('a grant without a token was not asked for');
   switch (grant.why) {
     case 'bad-repository-config':
       return { kind: 'bad-config', why: `.drydock.yaml of the base is wrong: ${grant.detail}` };
