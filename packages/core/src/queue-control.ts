@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ForgeId, NumericId } from './merge-request.ts';
 
 /** What happened to a task, in its own history. */
-export const TaskEvent = z.strictObject({
+export const TaskEvent = z.object({
   /** By the store's clock, ms since the epoch. */
   atMs: z.int(),
   /** `server`, `sweep`, the scheduler's name, or the person as the control API knows them. */
@@ -30,6 +30,8 @@ export const TaskEvent = z.strictObject({
   ]),
   /** Trigger and head, an error's code, or a reason; short, empty when there is nothing to say. */
   detail: z.string(),
+  /** Of `launched`: which launch began. Absent of others, and where an older version wrote it. */
+  launch: z.int().min(1).optional(),
 });
 export type TaskEvent = z.infer<typeof TaskEvent>;
 

@@ -191,7 +191,7 @@ export class MemoryTaskQueue implements TaskQueue {
       throw new StaleError('merge_request.head_moved', 'this lease has begun a launch on another head');
     }
     if (begun.kind === 'repeated') return { kind: 'begun', launch: record.launch };
-    this.#put(begun.record, nowMs, 'launched', { detail: shortHead(headSha) });
+    this.#put(begun.record, nowMs, 'launched', { detail: shortHead(headSha), launch: begun.record.launch });
     return { kind: 'begun', launch: begun.record.launch };
   }
 
@@ -396,10 +396,10 @@ export class MemoryTaskQueue implements TaskQueue {
     record: TaskRecord,
     nowMs: number,
     what: TaskEvent['what'],
-    { who = whoHolds(record), detail = '' }: { readonly who?: string; readonly detail?: string } = {},
+    { who = whoHolds(record), detail = '', ...which }: Partial<Pick<TaskEvent, 'who' | 'detail' | 'launch'>> = {},
   ): void {
     const { taskId } = record;
-    const event = { atMs: nowMs, who: historyText(who), what, detail: historyText(detail) };
+    const event = { atMs: nowMs, who: historyText(who), what, detail: historyText(detail), ...which };
     this.#records.set(taskId, withEvent(record, event));
     this.#places.put(record, nowMs);
     this.#ended.delete(taskId);

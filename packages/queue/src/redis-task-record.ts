@@ -140,13 +140,14 @@ function outcomeOf(kind: string, why: string | null): TaskOutcome {
   return TaskOutcome.parse(kind === 'done' ? { kind } : { kind, why: why ?? '' });
 }
 
-/** `<ms>|<what>|<who>|<detail>`. One that we do not know is left out. */
+/** `<ms>|<what>|<who>|<detail>`, and of a launch `|<launch>`. One that we do not know is left out. */
 function eventsOf(hash: Readonly<Record<string, string>>): TaskEvent[] {
   const count = Number(hash['events'] ?? 0);
   const numbers = Array.from({ length: Math.min(count, longestHistory) }, (_, i) => count - i).reverse();
   return numbers.flatMap((number) => {
-    const [atMs, what, who, detail] = (hash[`e${String(number % longestHistory)}`] ?? '').split('|');
-    const parsed = TaskEvent.safeParse({ atMs: Number(atMs), what, who, detail });
+    const [atMs, what, who, detail, launch] = (hash[`e${String(number % longestHistory)}`] ?? '').split('|');
+    const which = launch === undefined ? {} : { launch: Number(launch) };
+    const parsed = TaskEvent.safeParse({ atMs: Number(atMs), what, who, detail, ...which });
     return parsed.success ? [parsed.data] : [];
   });
 }

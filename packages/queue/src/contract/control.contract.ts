@@ -178,13 +178,14 @@ export function controlContract(makeQueue: MakeQueue): void {
       const startMs = nowMs();
       advance(5);
       const held = await mustLease(queue);
-      await queue.beginLaunch(held, sha('c'));
+      const begun = await queue.beginLaunch(held, sha('c'));
       await queue.complete(held, { kind: 'done' });
 
+      const launch = begun.kind === 'begun' ? begun.launch : 0;
       expect(await queue.events(taskId)).toEqual([
         { atMs: startMs, who: 'sweep', what: 'queued', detail: 'pushed aaaaaaaaaaaa' },
         { atMs: startMs + 5, who: 'scheduler-1', what: 'leased', detail: '' },
-        { atMs: startMs + 5, who: 'scheduler-1', what: 'launched', detail: 'cccccccccccc' },
+        { atMs: startMs + 5, who: 'scheduler-1', what: 'launched', detail: 'cccccccccccc', launch },
         { atMs: startMs + 5, who: 'scheduler-1', what: 'done', detail: '' },
       ]);
       expect(await mustRun(queue)).toMatchObject({ doneHeadSha: sha('c') });

@@ -7,8 +7,8 @@
 --
 -- A task's hash: v path state lease launch launchLease launchHead newest updated owner adoptions doneHead interrupt outcome
 -- why endedAt errorCode errorMessage events; w… is the payload that waits, c… the one that runs or ended last:
--- Trigger Priority Command Head Queued Failures Infra, and of w… also Ready NotBefore Urgent Why; e0…e49 the newest events,
--- `events` counts all. What is empty or 0 is left out. Short values keep the hash a listpack.
+-- Trigger Priority Command Head Queued Failures Infra, and of w… also Ready NotBefore Urgent Why; e0…e49 the newest events as
+-- `<ms>|<what>|<who>|<detail>` (and `|<launch>`), `events` counts all. What is empty or 0 is left out. Short values keep the hash a listpack.
 --
 -- A script first reads and checks, then writes; nothing may fail between two writes, for Redis rolls nothing back.
 -- Scripts of a lease holder begin their writes with ZREM, which frees memory: so they also run on a store that is full.
