@@ -81,6 +81,18 @@ const fixedSettings: readonly GitSetting[] = [
   ['transfer.credentialsInUrl', 'die'],
 ];
 
+/** Git asks nobody, shows objects as they are, fetches none behind our back, and takes paths for nothing but paths. */
+export const quietVariables = {
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_ASKPASS: '',
+  GIT_EDITOR: 'false',
+  GIT_PAGER: 'cat',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_LITERAL_PATHSPECS: '1',
+  GIT_OPTIONAL_LOCKS: '0',
+};
+
 /** The whole environment of a git process. */
 export function gitEnvironment(options: EnvironmentOptions): Record<string, string> {
   const { searchPath, repo, network, protocol } = options;
@@ -96,14 +108,7 @@ export function gitEnvironment(options: EnvironmentOptions): Record<string, stri
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: network?.configFile ?? '/dev/null',
     GIT_ATTR_NOSYSTEM: '1',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ASKPASS: '',
-    GIT_EDITOR: 'false',
-    GIT_PAGER: 'cat',
-    GIT_NO_REPLACE_OBJECTS: '1',
-    GIT_NO_LAZY_FETCH: '1',
-    GIT_LITERAL_PATHSPECS: '1',
-    GIT_OPTIONAL_LOCKS: '0',
+    ...quietVariables,
     GIT_PROTOCOL_FROM_USER: '0',
     // Also what a missing object of a partial clone would be fetched with behind our back.
     GIT_ALLOW_PROTOCOL: network === null ? 'none' : network.allowFile === true ? 'http:https:file' : 'http:https',
@@ -136,7 +141,8 @@ function named(name: string, value: string | null | undefined): Record<string, s
   return value === null || value === undefined ? {} : { [name]: value };
 }
 
-function settingVariables(settings: readonly GitSetting[]): Record<string, string> {
+/** Settings that go over those of all files, as variables. */
+export function settingVariables(settings: readonly GitSetting[]): Record<string, string> {
   const variables: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
   for (const [index, [name, value]] of settings.entries()) {
     variables[`GIT_CONFIG_KEY_${index}`] = name;

@@ -5,7 +5,7 @@
  *
  * Commands are rather run on a view (`makeRepositoryView`) wherever those settings are not wanted.
  */
-import type { GitSetting } from './git-environment.ts';
+import { quietVariables, settingVariables, type GitSetting } from './git-environment.ts';
 import { redactGitText } from './git-error.ts';
 import { collectOutput, launchGit } from './run-git.ts';
 
@@ -81,28 +81,14 @@ function environmentOf({ place, variables = {}, settings: more = [] }: UserGitCa
     const value = place.environment[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  const all = [...settings, ...more];
   return {
     PATH: place.searchPath,
     LC_ALL: 'C',
     ...Object.fromEntries(taken),
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ASKPASS: '',
-    GIT_EDITOR: 'false',
-    GIT_PAGER: 'cat',
-    GIT_NO_REPLACE_OBJECTS: '1',
-    GIT_NO_LAZY_FETCH: '1',
+    ...quietVariables,
     GIT_GRAFT_FILE: '/dev/null',
-    GIT_LITERAL_PATHSPECS: '1',
-    GIT_OPTIONAL_LOCKS: '0',
     GIT_ALLOW_PROTOCOL: 'none',
     ...variables,
-    GIT_CONFIG_COUNT: String(all.length),
-    ...Object.fromEntries(
-      all.flatMap(([name, value], index) => [
-        [`GIT_CONFIG_KEY_${index}`, name],
-        [`GIT_CONFIG_VALUE_${index}`, value],
-      ]),
-    ),
+    ...settingVariables([...settings, ...more]),
   };
 }
