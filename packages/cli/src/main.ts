@@ -1,21 +1,18 @@
 import { readFile } from 'node:fs/promises';
-import { CommanderError } from 'commander';
 import { exitCodes } from './exit-codes.ts';
-import { createProgram } from './program.ts';
+import { runProgram } from './run-program.ts';
 
 /** What a shell reports of a command that a signal ended: 128 and the signal's number. */
 const endedBy = { SIGINT: 130, SIGTERM: 143, SIGPIPE: 141 } as const;
-type Ending = keyof typeof endedBy;
 
 async function main(): Promise<void> {
   const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
   const version =
     typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
   const stop = new AbortController();
-  let ending: Ending | null = null;
-  const endedByWhat = (): Ending | null => ending;
-  const end = (by: Ending) => {
-    ending ??= by;
+  let interrupted: number = exitCodes.interrupted;
+  const end = (by: keyof typeof endedBy) => {
+    if (!stop.signal.aborted) interrupted = endedBy[by];
     stop.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -31,32 +28,16 @@ async function main(): Promise<void> {
       end('SIGPIPE');
     });
   }
-  const program = createProgram({
+  const code = await runProgram(process.argv.slice(2), {
     version,
+    cwd: process.cwd(),
     environment: process.env,
+    stdin: () => process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     signal: stop.signal,
-    setExitCode: (code) => {
-      process.exitCode = code;
-    },
   });
-  try {
-    await program.parseAsync(process.argv);
-    if (process.exitCode === exitCodes.interrupted) process.exitCode = endedBy[endedByWhat() ?? 'SIGINT'];
-  } catch (error) {
-    process.exitCode = await report(error, ending);
-  }
-}
-
-/** Says what went wrong in words for people; a bug keeps its stack trace. Returns the exit code. */
-async function report(error: unknown, ending: Ending | null): Promise<number> {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (ending !== null) return endedBy[ending];
-  const { DrydockError } = await import('@drydock/core'); // with its schemas it is half of what --version would take
-  if (!(error instanceof DrydockError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  return error.kind === 'config' ? exitCodes.config : exitCodes.failed;
+  process.exitCode = code === exitCodes.interrupted ? interrupted : code;
 }
 
 await main();

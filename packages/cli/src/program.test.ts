@@ -1,20 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import { exitCodes } from './exit-codes.ts';
+import { startCommand } from './testing/start-command.ts';
+import { startProcess } from './testing/start-process.ts';
 
-const bin = new URL('../bin/drydock.js', import.meta.url).pathname;
-
-/** Runs the command as a user would; the environment is empty but for what is given. */
-async function drydock(args: readonly string[], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [bin, ...args], { env: { PATH: process.env['PATH'] ?? '', ...environment } });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
-}
+const drydock = (args: readonly string[], environment: Record<string, string> = {}) =>
+  startCommand(args, { environment }).ended;
 
 describe('drydock', () => {
   it('explains itself, with examples for each command', async () => {
@@ -27,7 +17,7 @@ describe('drydock', () => {
   });
 
   it('says its version', async () => {
-    expect((await drydock(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await startProcess(['--version']).ended).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
   it('refuses what it does not know, and says where to look', async () => {

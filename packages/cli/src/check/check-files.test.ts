@@ -1,5 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parsePolicy } from '@drydock/policy';
 import { exitCodes } from '../exit-codes.ts';
-
-const bin = new URL('../../bin/drydock.js', import.meta.url).pathname;
+import { startCommand, type CommandPlace } from '../testing/start-command.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -20,22 +18,8 @@ afterEach(async () => {
 
 const write = (name: string, text: string) => writeFile(join(folder, name), text);
 
-async function checkConfig(
-  args: readonly string[] = [],
-  options: { readonly cwd?: string; readonly stdin?: string; readonly environment?: Record<string, string> } = {},
-) {
-  const child = spawn(process.execPath, [bin, 'check-config', ...args], {
-    cwd: options.cwd ?? folder,
-    env: { PATH: process.env['PATH'] ?? '', ...options.environment },
-  });
-  child.stdin.end(options.stdin ?? '');
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
-}
+const checkConfig = (args: readonly string[] = [], place: CommandPlace = {}) =>
+  startCommand(['check-config', ...args], { cwd: folder, ...place }).ended;
 
 describe('drydock check-config', () => {
   it('says that no .drydock.yaml is fine', async () => {

@@ -18,7 +18,7 @@ export interface CheckFlags {
   readonly show?: boolean;
 }
 
-type Ports = Pick<CliPorts, 'environment' | 'stdout' | 'stderr' | 'signal'>;
+type Ports = Pick<CliPorts, 'cwd' | 'environment' | 'stdin' | 'stdout' | 'stderr' | 'signal'>;
 
 interface Surroundings {
   readonly flags: CheckFlags;
@@ -28,15 +28,16 @@ interface Surroundings {
 
 /** Checks files of settings and prints what there is to say. Returns the exit code. */
 export async function checkFiles(named: readonly string[], flags: CheckFlags, ports: Ports): Promise<number> {
-  const repository = await findRepository(process.cwd());
-  const files = named.length > 0 ? named : await defaultFiles(repository?.root ?? process.cwd());
+  const { cwd } = ports;
+  const repository = await findRepository(cwd);
+  const files = named.length > 0 ? named : await defaultFiles(repository?.root ?? cwd, cwd);
   const isPolicyNeeded = files.some((file) => kindOf(file, flags) === 'repository');
   const policyFile = isPolicyNeeded ? (flags.policy ?? ports.environment['DRYDOCK_POLICY_FILE']) : undefined;
-  const policy = await readPolicy(policyFile);
+  const policy = await readPolicy(policyFile, ports);
   const checked: CheckedFile[] = [];
   let isMissing = false;
   for (const file of files) {
-    const read = await readConfigFile(file, process.stdin);
+    const read = await readConfigFile(file, ports);
     if (read.kind === 'read') checked.push(await checkOne(file, read.text, { flags, policy, repository }, ports));
     else {
       isMissing = true;
@@ -51,7 +52,7 @@ export async function checkFiles(named: readonly string[], flags: CheckFlags, po
   return checked.some(({ check }) => check.kind === 'invalid') ? exitCodes.config : exitCodes.ok;
 }
 
-async function defaultFiles(root: string): Promise<readonly string[]> {
+async function defaultFiles(root: string, cwd: string): Promise<readonly string[]> {
   const names = [repositoryFileName, '.drydock.yml'];
   for (const name of names) {
     const file = join(root, name);
@@ -59,7 +60,7 @@ async function defaultFiles(root: string): Promise<readonly string[]> {
       () => true,
       () => false,
     );
-    if (isThere) return [relative(process.cwd(), file)];
+    if (isThere) return [relative(cwd, file)];
   }
   return [];
 }
@@ -68,9 +69,9 @@ function kindOf(file: string, { kind }: CheckFlags): ConfigKind {
   return kind ?? kindByName(file);
 }
 
-async function readPolicy(file: string | undefined): Promise<ReviewPolicy> {
+async function readPolicy(file: string | undefined, ports: Ports): Promise<ReviewPolicy> {
   if (file === undefined || file === '') return ReviewPolicy.parse({});
-  const read = await readConfigFile(file, process.stdin);
+  const read = await readConfigFile(file, ports);
   if (read.kind === 'unreadable') throw new ConfigError(`The policy ${file} cannot be read: ${read.why}`);
   return parsePolicy(read.text, file);
 }
@@ -82,7 +83,7 @@ async function checkOne(
   ports: Ports,
 ): Promise<CheckedFile> {
   const configKind = kindOf(file, flags);
-  const isOwn = repository !== null && resolve(file) === join(repository.root, repositoryFileName);
+  const isOwn = repository !== null && resolve(ports.cwd, file) === join(repository.root, repositoryFileName);
   const searchPath = ports.environment['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const trackedPaths = isOwn ? await listCommitted(repository, searchPath, ports.signal) : null;
   const check = checkConfig(text, configKind, { policy, trackedPaths });

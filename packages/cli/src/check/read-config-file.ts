@@ -1,7 +1,8 @@
 import { constants, open } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ConfigKind } from '@drydock/policy';
+import type { CliPorts } from '../cli-ports.ts';
 
 /** The one name by which a repository's wishes are read. */
 export const repositoryFileName = '.drydock.yaml';
@@ -12,10 +13,10 @@ const maxBytes = 64 * 1024 + 1;
 /** The beginning of a file, as far as anybody reads it; or why there is none, in words. `-` is standard input. */
 export async function readConfigFile(
   file: string,
-  stdin: Readable,
+  { cwd, stdin }: Pick<CliPorts, 'cwd' | 'stdin'>,
 ): Promise<{ readonly kind: 'read'; readonly text: string } | { readonly kind: 'unreadable'; readonly why: string }> {
   try {
-    const bytes = file === '-' ? await readStream(stdin) : await readStart(file);
+    const bytes = file === '-' ? await readStream(stdin()) : await readStart(resolve(cwd, file));
     return { kind: 'read', text: bytes.toString('utf8').replace(/^\uFEFF/, '') };
   } catch (error) {
     return { kind: 'unreadable', why: whyUnreadable(error) };

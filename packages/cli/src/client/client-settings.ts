@@ -1,5 +1,7 @@
 import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { ConfigError, Secret, readConfig } from '@drydock/core';
+import type { CliPorts } from '../cli-ports.ts';
 import { ClientConfig } from './client-config.ts';
 
 /** Flags that every command on the server has. */
@@ -31,12 +33,12 @@ const maxCaBytes = 4 * 1024 * 1024;
 /** Reads flags, environment and the files they name. Throws `ConfigError` for what is wrong or missing. */
 export async function readClientSettings(
   flags: ClientFlags,
-  environment: Readonly<Record<string, string | undefined>>,
+  { environment, cwd }: Pick<CliPorts, 'environment' | 'cwd'>,
 ): Promise<ClientSettings> {
-  const { serverUrl, token, tokenFile, clientTimeoutMs, caFile, httpProxy, httpsProxy, noProxy } = readConfig(
-    ClientConfig,
-    { ...environment, ...flagsAsVariables(flags) },
-  );
+  const config = readConfig(ClientConfig, { ...environment, ...flagsAsVariables(flags) });
+  const { serverUrl, token, clientTimeoutMs, httpProxy, httpsProxy, noProxy } = config;
+  const tokenFile = config.tokenFile === undefined ? undefined : resolve(cwd, config.tokenFile);
+  const caFile = config.caFile === undefined ? undefined : resolve(cwd, config.caFile);
   return {
     serverUrl: serverUrl.replace(/\/+$/, ''),
     token: await readToken(flags.tokenFile === undefined ? token : undefined, tokenFile),

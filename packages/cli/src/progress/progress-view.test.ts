@@ -1,8 +1,8 @@
-import { Writable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { noUsage, type ProgressEvent } from '@drydock/core';
 import type { ReviewProgress } from '@drydock/standalone/review';
 import { ManualClock } from '@drydock/testkit';
+import { captureOutput } from '../testing/captured-output.ts';
 import { progressView, type ProgressForm } from './progress-view.ts';
 
 const usage = { calls: 2, reusedCalls: 0, tokens: { ...noUsage, input: 12_000, output: 345 }, costUsd: 0.0274 };
@@ -24,20 +24,13 @@ const course: readonly ReviewProgress[] = [
 
 /** What a view writes; `columns` as of a terminal. */
 function shown(form: ProgressForm, columns = 60): string {
-  let written = '';
-  const out = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      written += chunk.toString();
-      done();
-    },
-  });
-  const stream = Object.assign(out, { columns }) as unknown as NodeJS.WriteStream;
-  const view = progressView(form, { out: stream, clock: new ManualClock(), isColoured: false });
+  const out = captureOutput(columns);
+  const view = progressView(form, { out: out.stream, clock: new ManualClock(), isColoured: false });
   for (const progress of course) view.show(progress);
   view[Symbol.dispose]();
   view.show({ kind: 'note', level: 'error', text: 'too late' });
   view[Symbol.dispose]();
-  return written;
+  return out.text();
 }
 
 describe('progressView', () => {

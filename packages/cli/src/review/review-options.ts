@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { ConfigError, ReviewPolicy, readConfig, type Severity } from '@drydock/core';
 import { parsePolicy } from '@drydock/policy';
 import type { ReviewModel, ReviewSettings, ReviewSubject } from '@drydock/standalone/review';
@@ -36,6 +36,8 @@ export interface ReviewFlags {
 export interface ReviewOptions {
   readonly settings: ReviewSettings;
   readonly format: ReportFormat;
+  /** Where the report goes; null: to standard output. */
+  readonly file: string | null;
   /** Null: what the repository and the policy say. */
   readonly failOn: Severity | null;
   readonly isPosting: boolean;
@@ -67,7 +69,7 @@ export async function reviewOptions(
       policy:
         policyFile === undefined
           ? ReviewPolicy.parse({})
-          : parsePolicy(await readSetting(policyFile, '--policy'), policyFile),
+          : parsePolicy(await readSetting(resolve(cwd, policyFile), '--policy'), policyFile),
       maxCostUsd: flags.maxCost ?? config.maxCost ?? null,
       only,
       skip,
@@ -79,12 +81,13 @@ export async function reviewOptions(
         httpsProxy: config.httpsProxy ?? null,
         noProxy: config.noProxy ?? null,
       },
-      caPem: config.caFile === undefined ? null : await readSetting(config.caFile, 'DRYDOCK_CA_FILE'),
+      caPem: config.caFile === undefined ? null : await readSetting(resolve(cwd, config.caFile), 'DRYDOCK_CA_FILE'),
       searchPath: config.path,
       environment,
       tempDir,
     },
     format: flags.format ?? config.format,
+    file: flags.output === undefined ? null : resolve(cwd, flags.output),
     failOn: flags.failOn ?? config.failOn ?? null,
     isPosting: flags.post === true,
   };

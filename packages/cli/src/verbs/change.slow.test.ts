@@ -8,7 +8,7 @@ import {
   viewerToken,
   type FakeControlApi,
 } from '../client/testing/fake-control-api.ts';
-import { startCommand } from '../client/testing/run-command.ts';
+import { startCommand } from '../testing/start-command.ts';
 
 let api: FakeControlApi;
 beforeEach(async () => {
@@ -52,7 +52,7 @@ afterEach(async () => {
 });
 
 const start = (args: readonly string[], environment: Record<string, string> = {}) =>
-  startCommand(args, { DRYDOCK_SERVER_URL: api.url, DRYDOCK_TOKEN: adminToken, ...environment });
+  startCommand(args, { environment: { DRYDOCK_SERVER_URL: api.url, DRYDOCK_TOKEN: adminToken, ...environment } });
 const drydock = (args: string, environment: Record<string, string> = {}) =>
   start(
     args.split(' ').filter((arg) => arg !== ''),

@@ -12,7 +12,13 @@ import {
   viewerToken,
   type FakeControlApi,
 } from '../client/testing/fake-control-api.ts';
-import { startCommand, until } from '../client/testing/run-command.ts';
+import { startCommand } from '../testing/start-command.ts';
+import { startProcess } from '../testing/start-process.ts';
+
+/** Resolves when it holds; the time limit of the test ends the wait. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
 
 let api: FakeControlApi;
 beforeEach(async () => {
@@ -56,7 +62,7 @@ afterEach(async () => {
 });
 
 const start = (args: readonly string[], environment: Record<string, string> = {}) =>
-  startCommand(args, { DRYDOCK_SERVER_URL: api.url, DRYDOCK_TOKEN: adminToken, ...environment });
+  startCommand(args, { environment: { DRYDOCK_SERVER_URL: api.url, DRYDOCK_TOKEN: adminToken, ...environment } });
 const drydock = (args: string, environment: Record<string, string> = {}) =>
   start(
     args.split(' ').filter((arg) => arg !== ''),
@@ -152,8 +158,13 @@ review:gitlab:42:14   shop/api!14     dead      pushed    3          5m12s
   it('prints all of 10,000 tasks, each once, in a small heap', async () => {
     api.tasks = Array.from({ length: 10_000 }, (_, index) => aTask(index + 1));
 
+    const environment = {
+      DRYDOCK_SERVER_URL: api.url,
+      DRYDOCK_TOKEN: adminToken,
+      NODE_OPTIONS: '--max-old-space-size=20',
+    };
     for (const args of ['get tasks --all -o name', 'get tasks --all --no-headers', 'get tasks --all -o json']) {
-      const { code, stdout } = await drydock(args, { NODE_OPTIONS: '--max-old-space-size=20' });
+      const { code, stdout } = await startProcess(args.split(' '), environment).ended;
 
       const names = stdout.match(/review:gitlab:42:\d+/g);
       expect({ code, rows: names?.length, tasks: new Set(names).size }).toEqual({
@@ -176,10 +187,7 @@ describe('the settings of the commands on the server', () => {
     await writeFile(join(folder, 'token'), `${viewerToken}\n`);
     const ended = startCommand(
       ['get', 'p', '-o', 'name', '--server', `${api.url}/`, '--token-file', join(folder, 'token')],
-      {
-        DRYDOCK_TOKEN: 'something-else',
-        DRYDOCK_SERVER_URL: 'http://127.0.0.1:1',
-      },
+      { environment: { DRYDOCK_TOKEN: 'something-else', DRYDOCK_SERVER_URL: 'http://127.0.0.1:1' } },
     ).ended;
 
     expect(await ended).toMatchObject({ code: 0, stdout: 'gitlab:42\ngitlab:43\n' });

@@ -20,7 +20,7 @@ export async function runOnServer(
 ): Promise<void> {
   try {
     const act = prepare();
-    const client = await ControlClient.create(await readClientSettings(flags, ports.environment), ports.signal);
+    const client = await ControlClient.create(await readClientSettings(flags, ports), ports.signal);
     try {
       ports.setExitCode(await act(client));
     } catch (error) {
