@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { aPlace, type Checkout, type Place, type Wanted } from './test-checkout.ts';
+import { aPlace, type Checkout, type Place, type Wanted } from './testing/test-checkout.ts';
 
 async function refusal(checkout: Checkout, wanted: Wanted = {}): Promise<string> {
   const found = await checkout.find(wanted);

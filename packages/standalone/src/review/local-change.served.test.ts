@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fetchCommits, fetchedCommit, fetchObjects, initRepository, listDiff, readDiff } from '@drydock/git';
 import type { LocalChange } from './local-change.ts';
-import { aPlace, type Place } from './test-checkout.ts';
+import { aPlace, type Place } from './testing/test-checkout.ts';
 
 const never = new AbortController().signal;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { readDiff } from '@drydock/git';
 import { findLocalChange } from './local-change.ts';
-import { aPlace, rawDiff } from './test-checkout.ts';
+import { aPlace, rawDiff } from './testing/test-checkout.ts';
 
 const never = new AbortController().signal;
 

@@ -3,7 +3,7 @@ import { mkdir, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ObjectReader, readDiff } from '@drydock/git';
 import type { LocalChange } from './local-change.ts';
-import { aPlace, rawDiff, setExecutable, type Checkout, type Place } from './test-checkout.ts';
+import { aPlace, rawDiff, setExecutable, type Checkout, type Place } from './testing/test-checkout.ts';
 
 const never = new AbortController().signal;
 const lines = (from: number, to: number) =>

@@ -3,7 +3,7 @@ import { access, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { ObjectReader, readDiff } from '@drydock/git';
 import type { LocalChange } from './local-change.ts';
-import { aPlace, setExecutable, type Checkout } from './test-checkout.ts';
+import { aPlace, setExecutable, type Checkout } from './testing/test-checkout.ts';
 
 const never = new AbortController().signal;
 
@@ -182,6 +182,7 @@ describe('findLocalChange of uncommitted work', () => {
     const trap = join(place.folder, 'trap');
     await writeFile(trap, `#!/bin/sh\necho "$0" >>'${place.folder}/sprung'\n`);
     await setExecutable(trap, true);
+    await mkdir(join(checkout.path, '.git/hooks'));
     for (const hook of ['post-index-change', 'pre-commit', 'fsmonitor-watchman', 'reference-transaction']) {
       await symlink(trap, join(checkout.path, '.git/hooks', hook));
     }

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { systemClock } from '@drydock/core';
 import type { ReviewEnd, ReviewSubject } from './review-settings.ts';
 import { runReview } from './run-review.ts';
-import { aPlace, setExecutable, type Checkout, type Place } from './test-checkout.ts';
-import { testReviewSettings } from './test-settings.ts';
+import { aPlace, setExecutable, type Checkout, type Place } from './testing/test-checkout.ts';
+import { testReviewSettings } from './testing/test-settings.ts';
 
 type Local = Extract<ReviewSubject, { kind: 'local' }>['wanted'];
 

@@ -15,7 +15,7 @@ import {
 } from '@drydock/testkit';
 import type { ReviewEnd, ReviewProgress, ReviewSettings } from './review-settings.ts';
 import { runReview } from './run-review.ts';
-import { testReviewSettings } from './test-settings.ts';
+import { testReviewSettings } from './testing/test-settings.ts';
 
 const before =
   'export function sum(list) {\n  let s = 0;\n  for (let i = 0; i < list.length; i++) s += list[i];\n  return s;\n}\n';

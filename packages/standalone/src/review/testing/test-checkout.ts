@@ -1,10 +1,11 @@
 /** A real checkout for tests, whose every byte is compared before and after a change is looked for in it. */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import type { Dirent } from 'node:fs';
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { findLocalChange, type ChangeFound, type ChangeWanted, type LocalChange } from './local-change.ts';
+import { startGitShell } from './git-shell.ts';
+import { findLocalChange, type ChangeFound, type ChangeWanted, type LocalChange } from '../local-change.ts';
 
 /** What of a search is not the default. */
 export type Wanted = Partial<ChangeWanted> & {
@@ -41,22 +42,25 @@ export interface Checkout {
 }
 
 const searchPath = `/usr/local/bin${delimiter}/usr/bin${delimiter}/bin`;
+/** A process may have few files open. */
+const openAtOnce = 64;
 
 /** Makes the folders. */
 export async function aPlace(): Promise<Place> {
   const root = await mkdtemp(join(tmpdir(), 'drydock-local-'));
   const [folder, home, tempDir] = [join(root, 'places'), join(root, 'home'), join(root, 'tmp')];
   for (const path of [folder, home, tempDir]) await mkdir(path);
+  const shell = startGitShell(root);
   await writeFile(
     join(home, '.gitconfig'),
-    '[protocol "file"]\n\tallow = always\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n',
+    '[protocol "file"]\n\tallow = always\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n[gc]\n\tauto = 0\n',
   );
   let clock = 1_700_000_000;
 
   const git = async (cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
     clock += 60;
     const time = `${String(clock)} +0000`;
-    return run(cwd, args, {
+    return shell.run(cwd, args, {
       ...{ PATH: searchPath, HOME: home, LC_ALL: 'C', GIT_CONFIG_NOSYSTEM: '1' },
       ...{ GIT_AUTHOR_NAME: 'A Author', GIT_AUTHOR_EMAIL: 'a@example.test', GIT_AUTHOR_DATE: time },
       ...{ GIT_COMMITTER_NAME: 'C', GIT_COMMITTER_EMAIL: 'c@example.test', GIT_COMMITTER_DATE: time },
@@ -113,35 +117,27 @@ export async function aPlace(): Promise<Place> {
       return at(path);
     },
     views: () => readdir(tempDir),
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => {
+      await shell[Symbol.asyncDispose]();
+      await rm(root, { recursive: true, force: true });
+    },
   };
-}
-
-/** Runs plain git; the answer has no line end. */
-function run(cwd: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('git', args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const [output, complaints]: [Buffer[], Buffer[]] = [[], []];
-    child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve(Buffer.concat(output).toString('utf8').replace(/\n$/, ''));
-      else reject(new Error(`git ${args.join(' ')}: ${Buffer.concat(complaints).toString('utf8')}`));
-    });
-  });
 }
 
 /** One line for each file, link and folder below: what it is, its mode, its content. */
 async function hashesOf(folder: string): Promise<Set<string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const lines = new Set<string>();
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    const { mode } = await lstat(path);
-    const content = entry.isSymbolicLink() ? await readlink(path) : entry.isFile() ? await readFile(path) : '';
-    lines.add(`${path} ${mode.toString(8)} ${createHash('sha256').update(content).digest('hex')}`);
-  }
+  for (let at = 0; at < entries.length; at += openAtOnce)
+    for (const line of await Promise.all(entries.slice(at, at + openAtOnce).map(lineOf))) lines.add(line);
   return lines;
+}
+
+async function lineOf(entry: Dirent): Promise<string> {
+  const path = join(entry.parentPath, entry.name);
+  const { mode } = await lstat(path);
+  const content = entry.isSymbolicLink() ? await readlink(path) : entry.isFile() ? await readFile(path) : '';
+  return `${path} ${mode.toString(8)} ${createHash('sha256').update(content).digest('hex')}`;
 }
 
 /** What plain git says has changed, with no settings of a repository: for views and checkouts alike. */

@@ -1,5 +1,5 @@
 import { ReviewPolicy } from '@drydock/core';
-import type { ReviewSettings } from './review-settings.ts';
+import type { ReviewSettings } from '../review-settings.ts';
 
 /** Settings of a review in a test: scripted, nothing kept, all that it writes below `folder`. */
 export function testReviewSettings(
