@@ -4,7 +4,6 @@ import {
   ControlStats,
   DeadLettersReplayed,
   EventList,
-  LogPage,
   PauseAnswer,
   PauseList,
   ProjectSummaryPage,
@@ -13,18 +12,15 @@ import {
   TaskDetail,
   TaskPage,
   TransientError,
-  noUsage,
-  runIdOf,
   systemClock,
   type Log,
 } from '@drydock/core';
 import { MemoryTaskQueue } from '@drydock/queue';
 import { Registry } from 'prom-client';
-import type { RunLogs } from '../control/run-logs.ts';
 import type { RunningServer } from '../start-server.ts';
 import { ControlClient, someControlTokens, tokens } from '../testing/control-client.ts';
 import { enqueue, lease, letDie } from '../testing/fill-queue.ts';
-import { head, startTestServer, type TestServerOptions } from '../testing/test-server.ts';
+import { startTestServer } from '../testing/test-server.ts';
 
 const taskId = 'review:gitlab:42:7';
 
@@ -43,22 +39,13 @@ describe('the control API', () => {
   let recorded: ReturnType<typeof recordingLog>;
   let api: ControlClient;
 
-  async function start(options: TestServerOptions = {}): Promise<void> {
-    registry = new Registry();
-    recorded = recordingLog();
-    server = await startTestServer({
-      queue,
-      registry,
-      log: recorded.log,
-      settings: { controlTokens: someControlTokens },
-      ...options,
-    });
-    api = new ControlClient(server.url);
-  }
-
   beforeEach(async () => {
     queue = new MemoryTaskQueue({ clock: systemClock });
-    await start();
+    registry = new Registry();
+    recorded = recordingLog();
+    const settings = { controlTokens: someControlTokens };
+    server = await startTestServer({ queue, registry, log: recorded.log, settings });
+    api = new ControlClient(server.url);
   });
   afterEach(async () => {
     await server.stop();
@@ -251,101 +238,6 @@ describe('the control API', () => {
       expect((await api.ask(ResumeAnswer, 'DELETE', path)).kind).toBe('resumed');
       expect((await api.ask(ResumeAnswer, 'DELETE', path)).kind).toBe('absent');
       expect((await lease(queue)).taskId).toBe(taskId);
-    });
-  });
-
-  describe('logs', () => {
-    const entry = {
-      seq: 3,
-      atMs: 5,
-      event: { kind: 'turn', turn: 1 } as const,
-      usage: { calls: 1, reusedCalls: 0, tokens: noUsage, costUsd: null },
-    };
-    const logsOf = (progressAfter: RunLogs['progressAfter']): TestServerOptions => ({ runLogs: { progressAfter } });
-
-    async function restart(options: TestServerOptions): Promise<void> {
-      await server.stop();
-      await start(options);
-    }
-
-    it('are those of the attempt asked for, and say when nothing more will come', async () => {
-      const asked: [string, number][] = [];
-      await restart(logsOf(async (...[runId, after]) => (asked.push([runId, after]), [entry])));
-      await enqueue(queue);
-      const first = await lease(queue);
-      const begun = await queue.beginLaunch(first, head);
-      const launch = begun.kind === 'begun' ? begun.launch : 0;
-
-      const running = await api.as('vera').ask(LogPage, 'GET', `/api/v1/tasks/${taskId}/logs?after=2`);
-      await queue.complete(first, { kind: 'done' });
-      const ended = await api.ask(LogPage, 'GET', `/api/v1/tasks/${taskId}/logs?attempt=1`);
-
-      expect(running).toMatchObject({ attempt: 1, runId: runIdOf(taskId, launch), entries: [entry], isOver: false });
-      expect(ended.isOver).toBe(true);
-      expect(asked).toEqual([
-        [runIdOf(taskId, launch), 2],
-        [runIdOf(taskId, launch), 0],
-      ]);
-      expect((await api.refusal('GET', `/api/v1/tasks/${taskId}/logs?attempt=2`))[2]).toContain(
-        'its attempts are 1 to 1',
-      );
-    });
-
-    it('are never empty for what nobody keeps, such as an attempt before the store restarted', async () => {
-      let epoch = 1;
-      queue = new MemoryTaskQueue({ clock: systemClock, epoch: () => epoch });
-      const runs = new Set<string>();
-      await restart(logsOf(async (runId) => (runs.has(runId) ? [entry] : null)));
-      await enqueue(queue);
-      const launch = async () => {
-        const held = await lease(queue);
-        const begun = await queue.beginLaunch(held, head);
-        return { held, launch: begun.kind === 'begun' ? begun.launch : 0 };
-      };
-      const first = await launch();
-      runs.add(runIdOf(taskId, first.launch));
-      await queue.release(first.held, { delayMs: 0, why: 'x' });
-      epoch = 2;
-      const second = await launch();
-
-      const logs = (query: string) => api.ask(LogPage, 'GET', `/api/v1/tasks/${taskId}/logs${query}`);
-      expect(await logs('')).toMatchObject({ attempt: 2, entries: [], isOver: false });
-      const [status, code, why] = await api.refusal('GET', `/api/v1/tasks/${taskId}/logs?attempt=1`);
-      expect([status, code]).toEqual([404, 'request.not_found']);
-      expect(why).toContain(`nothing is kept of attempt 1 of ${taskId}`);
-
-      await queue.complete(second.held, { kind: 'done' });
-      expect((await api.refusal('GET', `/api/v1/tasks/${taskId}/logs`))[0]).toBe(404);
-      runs.add(runIdOf(taskId, second.launch));
-      expect((await logs('')).entries).toEqual([entry]);
-    });
-
-    it('are plainly not there while no agent was started, or without a gateway', async () => {
-      await enqueue(queue);
-      expect(await api.refusal('GET', `/api/v1/tasks/${taskId}/logs`)).toEqual([
-        424,
-        'control.no_logs',
-        'logs are not configured: set DRYDOCK_GATEWAY_URL and DRYDOCK_GATEWAY_VIEW_TOKEN for the server',
-      ]);
-
-      await restart(logsOf(async () => []));
-      expect((await api.refusal('GET', `/api/v1/tasks/${taskId}/logs`))[2]).toContain(
-        'no agent was started for it yet',
-      );
-    });
-
-    it('say when the gateway does not answer', async () => {
-      await restart(
-        logsOf(() => Promise.reject(new TransientError('gateway.unreachable', 'the gateway cannot be reached'))),
-      );
-      await enqueue(queue);
-      await queue.beginLaunch(await lease(queue), head);
-
-      expect(await api.refusal('GET', `/api/v1/tasks/${taskId}/logs`)).toEqual([
-        503,
-        'gateway.unreachable',
-        'the gateway cannot be reached',
-      ]);
     });
   });
 
