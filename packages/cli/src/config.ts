@@ -1,8 +1,10 @@
-import { ForgeId, SecretList, SecretText, Severity, TextList } from '@drydock/core';
+import { ForgeId, SecretList, SecretText, Severity } from '@drydock/core';
 import { z } from 'zod';
 import { reportFormats } from './report/report-format.ts';
+import { globList } from './review/glob-list.ts';
 
 const milliseconds = z.coerce.number().int().min(100);
+const GlobList = z.string().transform(globList);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'an http or https URL' });
 
 /** Settings of `drydock review`. A flag of the same name goes over each. */
@@ -20,8 +22,8 @@ export const ReviewConfig = z.object({
     .optional()
     .describe('The model that reviews; "scripted": a few fixed rules, no key needed (--model)'),
   policyFile: z.string().optional().describe('YAML file with the review policy (--policy)'),
-  only: TextList.prefault('').describe('Globs of the only files to review, separated by commas (--only)'),
-  skip: TextList.prefault('').describe('Globs of files not to review, separated by commas (--skip)'),
+  only: GlobList.prefault('').describe('Globs of the only files to review, separated by commas (--only)'),
+  skip: GlobList.prefault('').describe('Globs of files not to review, separated by commas (--skip)'),
   anthropicApiKey: SecretText.optional().meta({ env: 'ANTHROPIC_API_KEY' }).describe('Key of the Anthropic API'),
   modelUrl: httpUrl
     .default('https://api.anthropic.com')

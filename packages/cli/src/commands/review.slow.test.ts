@@ -97,6 +97,24 @@ describe('drydock review', () => {
     expect((await scripted('--fail-on', severity, '--quiet')).code).toBe(expected);
   });
 
+  it('reviews only some files, told with commas and with a flag again', async () => {
+    const findings = async (...flags: readonly string[]) =>
+      ReviewReport.parse(JSON.parse((await scripted('--quiet', '--format', 'json', ...flags)).stdout)).findings.length;
+
+    expect(await findings('--only', 'docs/**', '--only', 'lib/**,src/*.{js,ts}')).toBe(1);
+    expect(await findings('--skip', 'docs/**,src/*.{js,ts}')).toBe(0);
+  });
+
+  it('takes an address after globs for a merge request', async () => {
+    const url = 'https://gitlab.com/a/b/-/merge_requests/1';
+    const { code, stderr } = await run(['--model', 'scripted', '--only', 'src/**', '--skip', '*.md', url]);
+
+    expect({ code, stderr }).toMatchObject({
+      code: exitCodes.config,
+      stderr: expect.stringContaining('TOKEN is not set'),
+    });
+  });
+
   it('takes settings from the environment, and flags before them', async () => {
     const environment = { DRYDOCK_MODEL: 'scripted', DRYDOCK_FAIL_ON: 'low', DRYDOCK_BASE: 'first' };
 

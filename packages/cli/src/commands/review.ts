@@ -2,6 +2,7 @@ import { Option, InvalidArgumentError, type Command } from 'commander';
 import type { CliPorts } from '../cli-ports.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { reportFormats } from '../report/report-format.ts';
+import { globList } from '../review/glob-list.ts';
 import type { ReviewFlags } from '../review/review-options.ts';
 
 const severities = ['low', 'medium', 'high', 'critical'] as const;
@@ -25,6 +26,8 @@ Examples:
   drydock review                                    the current branch
   drydock review --worktree                         what is not committed yet
   drydock review --base v1.4 --head v1.5            any range
+  drydock review --only 'src/**' --skip '**/*.{snap,svg}'
+                                                    of it, some files
   drydock review --model scripted                   how it looks, without a key
   drydock review --fail-on high --max-cost 0.50     for a pipeline
   drydock review --format sarif -o drydock.sarif    for code scanning
@@ -54,8 +57,8 @@ export function addReviewCommand(program: Command, ports: CliPorts): void {
     .option('--max-cost <dollars>', 'stop before the review costs more', dollars)
     .option('--model <name>', 'the model that reviews; "scripted": fixed rules, no key')
     .option('--policy <file>', 'a review policy')
-    .option('--only <globs...>', 'review only these files')
-    .option('--skip <globs...>', 'do not review these files')
+    .option('--only <globs>', 'review only these files; commas part globs, and the flag may be repeated', moreGlobs)
+    .option('--skip <globs>', 'do not review these files; as --only', moreGlobs)
     .option('--no-cache', 'ask the model anew, and keep nothing')
     .option('--quiet', 'no progress')
     .addOption(new Option('--json-progress', 'progress as JSON lines').conflicts('quiet'))
@@ -84,6 +87,10 @@ function contradiction(url: string | undefined, flags: ReviewFlags): string | nu
     return `${JSON.stringify(url)} is no address of a merge request (a range: --base, --head)`;
   const local = (['base', 'head', 'root', 'staged', 'worktree'] as const).find((name) => flags[name] !== undefined);
   return local === undefined ? null : `--${local} is about this repository, not about a merge request`;
+}
+
+function moreGlobs(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...globList(text)];
 }
 
 function dollars(text: string): number {
