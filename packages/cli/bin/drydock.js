@@ -20,7 +20,7 @@ if (majorOf(process.versions.node) >= 24) {
       `Drydock needs Node 24 or newer; this is Node ${process.versions.node}.\n` +
         (isCheckout
           ? 'In a checkout, "npm ci" installs one beside it.\n'
-          : 'This runs it with one: npx -p node@24 -p @drydock/cli drydock review\n') +
+          : `This runs it with one: npx -p node@24 node "${process.argv[1]}" ${process.argv[2] || '--help'}\n`) +
         'Or get one from https://nodejs.org/en/download\n',
     );
     process.exit(1);

@@ -166,7 +166,7 @@ describe('the npm package', () => {
     ).rejects.toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('npx -p node@24 -p @drydock/cli drydock review'),
+      stderr: expect.stringContaining(`npx -p node@24 node "${script}" review`),
     });
   });
 });

@@ -82,6 +82,9 @@ const Sarif = z.looseObject({
   ),
 });
 
+/** Never by a name that nobody has published: whoever takes it gets the key. */
+const installLine = 'npm install --global "${DRYDOCK_PACKAGE:?is not set}"';
+
 const loop = (bound: string) =>
   `export function sum(list) {\n  for (let i = 0; i ${bound} list.length; i++) add(list[i]);\n}\n`;
 
@@ -183,8 +186,9 @@ describe('docs/examples/gitlab-ci.yml', () => {
     CodeQuality.parse(JSON.parse(report)).map(({ location }) => `${location.path}:${String(location.lines.begin)}`);
 
   it('uses only keys that GitLab has, and skips pipelines without a key or from forks', async () => {
-    const { rules, artifacts, allow_failure: allowed } = await job();
+    const { rules, artifacts, allow_failure: allowed, before_script: before } = await job();
 
+    expect(before).toEqual([installLine]);
     expect(artifacts.paths).toEqual([artifacts.reports.codequality]);
     expect(allowed.exit_codes).toEqual([3, 4]);
     expect(rules).toHaveLength(1);
@@ -247,7 +251,8 @@ describe('docs/examples/github-workflow.yml', () => {
 
     expect(others).toEqual([]);
     expect(checkout?.with).toMatchObject({ 'fetch-depth': 0, 'persist-credentials': false });
-    expect(install?.run).toBe('npm install --global @drydock/cli');
+    expect(install?.run).toBe(installLine);
+    expect(install?.env).toEqual({ DRYDOCK_PACKAGE: '${{ vars.DRYDOCK_PACKAGE }}' });
     expect(review?.env).toMatchObject({ ANTHROPIC_API_KEY: '${{ secrets.ANTHROPIC_API_KEY }}' });
     expect(review?.run).not.toContain('${{'); // a title or a branch name in a script would be run
     expect(upload?.uses).toMatch(/^github\/codeql-action\/upload-sarif@v\d+$/);
