@@ -1,7 +1,8 @@
 # One entry to everything. The scripts behind it run on the Node 24 in node_modules, whatever the machine has.
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo dev check fix test test-fast test-live bench package bootstrap bootstrap-tests clean
+.PHONY: help demo dev check fix test test-fast test-live bench cluster cluster-down package bootstrap bootstrap-tests
+.PHONY: bootstrap-cluster clean
 
 ARGS =
 BENCH =
@@ -9,7 +10,7 @@ BENCH =
 WITH_NODE_24 = PATH="$$PWD/node_modules/.bin:$$PATH"
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: bootstrap ## Shows a review from webhook to comments, nothing to set up; ARGS="--json" for one object
 	@$(WITH_NODE_24) exec node packages/cli/bin/drydock.js demo $(ARGS)
@@ -35,6 +36,12 @@ test-live: bootstrap ## Runs the tests against your own GitLab and model key (do
 bench: bootstrap-tests ## Measures and prints a table; BENCH=ingest for those whose name begins so
 	@$(WITH_NODE_24) exec node bench/run.ts $(BENCH)
 
+cluster: bootstrap-cluster ## Starts a real Kubernetes on this machine; ARGS="control-plane" or "bridge" for less of it
+	@$(WITH_NODE_24) exec node cluster/src/main.ts up $(ARGS)
+
+cluster-down: bootstrap ## Ends it and removes all of it; ARGS="--all" for those of tests too
+	@$(WITH_NODE_24) exec node cluster/src/main.ts down $(ARGS)
+
 package: bootstrap ## Builds the npm package of the command: .cache/drydock-cli-<version>.tgz
 	@mkdir -p .cache && $(WITH_NODE_24) npm pack --silent -w packages/cli --pack-destination .cache
 
@@ -42,7 +49,10 @@ bootstrap: ## Installs the locked dependencies, if they changed
 	@sh scripts/bootstrap.sh
 
 bootstrap-tests:
-	@sh scripts/bootstrap.sh --redis
+	@sh scripts/bootstrap.sh --redis --cluster
+
+bootstrap-cluster:
+	@sh scripts/bootstrap.sh --cluster
 
 clean: ## Removes what can be made again: dependencies, caches, results
 	rm -rf node_modules packages/*/node_modules packages/*/dist packages/cli/LICENSE packages/cli/THIRD-PARTY-NOTICES coverage .cache bench/results.json

@@ -11,6 +11,7 @@ const environmentReaders = [
   'packages/testkit/src/golden.ts',
   '**/*.test.ts',
   'e2e/**',
+  'cluster/**',
   'bench/**',
   'scripts/**',
 ];

@@ -3,6 +3,7 @@
 # dependencies, among them the Node 24 that everything runs on. Needs no Node to begin with, hence sh.
 #   sh scripts/bootstrap.sh           what the demo and the checks need
 #   sh scripts/bootstrap.sh --redis   and redis-server and faketime, for the tests that want them
+#   sh scripts/bootstrap.sh --cluster and what a real Kubernetes is built of and runs on
 # As root on Debian what is missing comes by apt; elsewhere it is said how to get it.
 # Prints to stderr only: the output of the command that follows belongs to that command.
 set -eu
@@ -111,7 +112,9 @@ if ! node scripts/installed.js; then
 fi
 
 # 3. for tests only: a real Redis, and what gives a program another clock
-if [ "${1:-}" = --redis ]; then
+asked_for() { case " $options " in *" $1 "*) ;; *) return 1 ;; esac }
+options=$*
+if asked_for --redis; then
   for tool in redis-server faketime; do
     if ! has $tool && can_apt; then
       apt_install $tool || echo "apt could not install $tool: the tests that need it are skipped."
@@ -121,4 +124,30 @@ if [ "${1:-}" = --redis ]; then
     'Get it: sudo apt-get install redis-server, or brew install redis.'
   has faketime || echo 'No faketime on PATH: the tests with a wrong clock are skipped.' \
     'Get it: sudo apt-get install faketime, or brew install libfaketime.'
+fi
+
+# 4. for the test cluster only: program (or file) and the Debian package that has it. What then cannot run is said by
+# who would run it: cluster/src/why-not.ts.
+if asked_for --cluster; then
+  packages=
+  needs() { has "$1" || [ -e "$1" ] || packages="$packages $2"; }
+  needs etcd etcd-server
+  needs openssl openssl
+  needs go golang-go
+  needs ip iproute2
+  needs iptables iptables
+  needs conntrack conntrack
+  needs ethtool ethtool
+  needs gcc 'gcc libc6-dev'
+  needs pkg-config pkg-config
+  needs /usr/include/seccomp.h libseccomp-dev
+  needs /usr/lib/cni/loopback containernetworking-plugins
+  needs clang-19 clang-19
+  needs llc-19 llvm-19
+  needs debootstrap debootstrap
+  needs buildah buildah
+  if [ -n "$packages" ] && can_apt; then
+    # shellcheck disable=SC2086 # a list of words
+    apt_install $packages || echo "apt could not install all of:$packages. What needs them is skipped."
+  fi
 fi

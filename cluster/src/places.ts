@@ -1,0 +1,14 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Workshop } from './build-programs.ts';
+
+/** Where builds are kept, outside of every checkout, so that all of a user share them. */
+export function defaultCacheRoot(env: NodeJS.ProcessEnv): string {
+  const base = env['XDG_CACHE_HOME'];
+  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'drydock', 'cluster');
+}
+
+/** The tools modules of this checkout, and the user's cache. */
+export function defaultWorkshop(env: NodeJS.ProcessEnv): Workshop {
+  return { toolsFolder: join(import.meta.dirname, '..', 'tools'), cacheRoot: defaultCacheRoot(env) };
+}
