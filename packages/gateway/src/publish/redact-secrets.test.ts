@@ -35,6 +35,23 @@ describe('redactSecrets', () => {
   });
 
   it.each([
+    [`const password = 'correcthorsebattery';`, `const password = '(secret redacted)';`],
+    [`"db_password": "opensesame"`, `"db_password": "(secret redacted)"`],
+    ['client_secret = `the-quiet-fox-jumps`', 'client_secret = `(secret redacted)`'],
+    [`settings['api_key'] = "letmeinletmein"`, `settings['api_key'] = "(secret redacted)"`],
+  ])('replaces a literal whatever it looks like: %s', (text, redacted) => {
+    expect(redactSecrets(text)).toBe(redacted);
+    expect(redactSecrets(redacted)).toBe(redacted);
+  });
+
+  it.each([
+    `const secretName = 'webhook-credentials';`,
+    `tokenUrl: "https://auth.example.com/token"`,
+    `tokenEnv = 'DRYDOCK_GITLAB_TOKEN'`,
+    `credentials = "./config/credentials.json"`,
+    `const password = \`\${prefix}-password\`;`,
+    `passwordLabel: "Your-password-here"`,
+    `token: 'identifier'`,
     'password = getPassword()',
     'token: process.env.TOKEN',
     'the secret is compared with ==, so timing tells it',

@@ -37,6 +37,19 @@ const rules: readonly SecretRule[] = [
       /(?:secret|token|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth)[\w-]{0,40}["'`\])]{0,3}\s{0,4}(?:=>|:=|[:=]){1,2}\s{0,4}["'`]?(?<value>[^\s"'`,;]{8,500})/gi,
     accepts: looksRandom,
   },
+  {
+    // Between quotes stands a value, however it looks, unless the name says that it is only a name itself.
+    name: 'secret',
+    pattern:
+      /(?:passw(?:or)?d|passphrase)[\w-]{0,40}(?<!name|ref|path|file|ur[il]|id|header|kind|type|field|label)["'`\])]{0,3}\s{0,4}(?:=>|:=|[:=]){1,2}\s{0,4}(?<quote>["'`])(?<value>[^\s"'`${}<>]{8,500})\k<quote>/gi,
+    accepts: isNoReference,
+  },
+  {
+    name: 'secret',
+    pattern:
+      /(?:secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w-]{0,40}(?<!name|ref|path|file|ur[il]|id|header|kind|type|field|label)["'`\])]{0,3}\s{0,4}(?:=>|:=|[:=]){1,2}\s{0,4}(?<quote>["'`])(?<value>[^\s"'`${}<>]{12,500})\k<quote>/gi,
+    accepts: isNoReference,
+  },
 ];
 
 /** Secrets that stand in a text, to be taken out wherever else they turn up. */
@@ -75,6 +88,11 @@ function looksRandom(value: string): boolean {
   if (/^[$<{%(]|^process\.|^os\.|\(|redacted/.test(value)) return false;
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]|_/].filter((kind) => kind.test(value)).length;
   return kinds >= 2 && /\d/.test(value) && entropyBits(value) >= minEntropyBits;
+}
+
+/** The name of a variable and an address say where a secret is, and paths of files too. */
+function isNoReference(value: string): boolean {
+  return !/^(?:[A-Z]+(?:_[A-Z]+)+|[a-z][a-z0-9+.-]*:\/\/.*|\.{0,2}\/.*|%.*)$|\(|redacted/.test(value);
 }
 
 function entropyBits(text: string): number {

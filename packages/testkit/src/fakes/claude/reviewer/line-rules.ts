@@ -31,7 +31,7 @@ const credential = {
   category: 'security',
   title: 'A credential is in the source',
   reason:
-    'This line holds what looks like a working credential. Everyone who can read the repository has it, and it stays in the history. Revoke it, and read the new one from the environment or a secret store. The value is not repeated here.',
+    'This line holds what looks like a working credential. Everyone who can read the repository has it, and it stays in the history. Revoke it, and read the new one from the environment or a secret store.',
 } as const;
 
 /** Where printing is the purpose. */
