@@ -8,9 +8,10 @@ export type ErrorCode =
   | `budget.${'run_spent' | 'day_spent' | 'turns_spent' | 'time_spent'}`
   | `git.${'failed' | 'timeout' | 'output_too_large' | 'object_missing' | 'unreachable' | 'unauthorized' | 'want_refused'}`
   | `queue.${'unreachable' | 'lease_lost' | 'unsafe_store' | 'wrong_type' | 'full'}`
-  | `run.${'unknown' | 'revoked' | 'launch_superseded' | 'no_result' | 'result_conflict' | 'crashed' | 'timed_out' | 'incomplete' | 'cancelled'}`
+  | `run.${'unknown' | 'identity_refused' | 'already_exchanged' | 'revoked' | 'launch_superseded' | 'no_result' | 'result_conflict' | 'crashed' | 'timed_out' | 'incomplete' | 'cancelled'}`
   | `merge_request.${'closed' | 'head_moved' | 'gone'}`
-  | `gateway.${'unreachable' | 'timeout' | 'unauthorized' | 'bad_answer'}`
+  | `kube.${'unreachable' | 'timeout' | 'tls' | 'throttled' | 'unavailable' | 'conflict' | 'quota' | 'gone' | 'unauthorized' | 'forbidden' | 'not_found' | 'rejected' | 'denied' | 'bad_answer'}`
+  | `gateway.${'unreachable' | 'timeout' | 'unauthorized' | 'no_exchange' | 'bad_answer'}`
   | `delivery.${'unsigned' | 'bad_signature' | 'expired' | 'malformed' | 'too_large' | 'wrong_type'}`
   | `request.${'malformed' | 'too_large' | 'not_found'}`
   | `control.${'unauthorized' | 'forbidden' | 'no_logs' | 'no_api' | 'unreachable' | 'timeout' | 'tls' | 'redirected' | 'bad_answer'}`

@@ -1,0 +1,39 @@
+export type {
+  CoreV1Event,
+  V1Job,
+  V1Lease,
+  V1Pod,
+  V1PodSpec,
+  V1PodTemplateSpec,
+  V1TokenReview,
+} from '@kubernetes/client-node';
+export { events, jobs, leases, pods, tokenReviews } from './builtin-resources.ts';
+export type {
+  KubeContainerStatus,
+  KubeEvent,
+  KubeJob,
+  KubeLease,
+  KubePod,
+  KubeTokenReview,
+} from './builtin-resources.ts';
+export { createKubeClient } from './http-kube-client.ts';
+export type { KubeClientSettings } from './http-kube-client.ts';
+export { loadKubeAccess } from './kube-access.ts';
+export type { KubeAccess, KubeAccessSettings, KubeCredentials, KubeTls } from './kube-access.ts';
+export type {
+  CallLimits,
+  CreateOutcome,
+  DeleteCall,
+  KubeClient,
+  KubeList,
+  ListQuery,
+  ObjectPlace,
+  PatchCall,
+  WatchQuery,
+  WriteOutcome,
+} from './kube-client.ts';
+export { silentKubeMetrics } from './kube-metrics.ts';
+export type { KubeMetrics } from './kube-metrics.ts';
+export type { KubeStream, Lane } from './kube-transport.ts';
+export { apiVersionOf, defineResource, ObjectMetadata } from './resource.ts';
+export type { KubeObject, Manifest, ManifestMetadata, Resource } from './resource.ts';
