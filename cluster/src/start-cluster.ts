@@ -39,6 +39,8 @@ export interface Cluster {
   readonly kubeconfigPath: string;
   /** False if it had been running before. */
   readonly isNew: boolean;
+  /** True for a cluster of the user's, which may hold other things than the tests'. */
+  readonly isYours: boolean;
   /** Writes a kubeconfig (mode 0600) for a user of these groups, who may do what RBAC gives them; returns its path. */
   kubeconfigFor(subject: Pick<Subject, 'user' | 'groups'>): Promise<string>;
   /** Ends it, and removes everything of it. */
@@ -188,6 +190,7 @@ function clusterHandle(layout: Layout, stateRoot: string, isNew: boolean): Clust
     name,
     level,
     isNew,
+    isYours: false,
     kubeconfigPath: kubeconfig,
     async kubeconfigFor({ user, groups = [] }) {
       const file = `user-${createHash('sha256')

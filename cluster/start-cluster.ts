@@ -1,0 +1,4 @@
+// What tests and benchmarks may use of the test cluster; all else below `src` is inside.
+export { startCluster, stopCluster, type Cluster, type StartOptions } from './src/start-cluster.ts';
+export { useCluster, whyNoCluster } from './src/use-cluster.ts';
+export type { Level } from './src/levels.ts';
