@@ -254,6 +254,18 @@ export class MemoryTaskQueue implements TaskQueue {
     return { kind: 'released' };
   }
 
+  async handOver(held: HeldLease): Promise<{ kind: 'handed-over' | 'lost' }> {
+    const nowMs = this.#now();
+    const record = this.#held(held);
+    if (record === null) return { kind: 'lost' };
+    if (record.owner === null) return { kind: 'handed-over' };
+    const handed = { ...record, owner: null, updatedAtMs: nowMs };
+    this.#put(handed, nowMs, 'released', { who: record.owner, detail: 'handed-over' });
+    this.#places.hold(handed, nowMs);
+    this.#hint();
+    return { kind: 'handed-over' };
+  }
+
   async interrupt(taskId: TaskId, interrupt: Interrupt): Promise<{ kind: 'interrupted' | 'absent' }> {
     const nowMs = this.#now();
     const record = this.#find(taskId, nowMs);
@@ -410,7 +422,7 @@ export class MemoryTaskQueue implements TaskQueue {
   #adoptable(nowMs: number): TaskRecord | null {
     for (const { taskId } of this.#places.expired(nowMs)) {
       const record = this.#record(taskId);
-      if (record === null || record.adoptions < adoptionsInAll) return record;
+      if (record === null || record.owner === null || record.adoptions < adoptionsInAll) return record;
       const { failures, infraFailures } = runningPayload(record);
       const fault = { failures, infraFailures: infraFailures + 1, failure: adoptedTooOften };
       this.#settle(record, { outcome: { kind: 'dead', why: adoptedTooOften.code }, fault }, nowMs);

@@ -145,6 +145,13 @@ export const beginPublishing = redisLua({
   reply: z.enum(['publishing', 'lost']),
 });
 
+export const handOver = redisLua({
+  file: 'hand-over.lua',
+  keys: heldKeys,
+  args: (input: WithLease<unknown>) => heldArgs(input),
+  reply: z.enum(['handed-over', 'lost']),
+});
+
 export const settle = sharedLua({
   file: 'settle.lua',
   keys: (input: WithLease<{ readonly outcome: TaskOutcome; readonly fault: CountedFailure | null }>) =>

@@ -193,6 +193,10 @@ export class RedisTaskQueue implements TaskQueue {
     return back.kind === 'back' ? { kind: 'released' } : back;
   }
 
+  async handOver(held: HeldLease): Promise<{ kind: 'handed-over' | 'lost' }> {
+    return { kind: await scripts.handOver(this.#redis, { ...this.#context(), held }) };
+  }
+
   async interrupt(taskId: TaskId, interrupt: Interrupt): Promise<{ kind: 'interrupted' | 'absent' }> {
     return { kind: await scripts.interrupt(this.#redis, { ...this.#context(), taskId, interrupt }) };
   }

@@ -250,6 +250,12 @@ export interface TaskQueue {
     request: { readonly delayMs: number; readonly why: string },
   ): Promise<{ readonly kind: 'released' | 'cancelled' | 'lost' }>;
 
+  /**
+   * Gives the lease up at once while the agent of its launch goes on: whoever leases next takes the task over in its
+   * state, which is no fault and counts for nothing.
+   */
+  handOver(held: HeldLease): Promise<{ readonly kind: 'handed-over' | 'lost' }>;
+
   /** Asks the holder of a running task to stop; its next `extend` says so. `absent`: nothing runs. */
   interrupt(taskId: TaskId, interrupt: Interrupt): Promise<{ readonly kind: 'interrupted' | 'absent' }>;
 

@@ -168,16 +168,20 @@ function payloadOf({ readyAtMs, notBeforeMs, isUrgent, why, ...payload }: Waitin
   return payload;
 }
 
-/** Another scheduler takes over: the launch and a pending interrupt stay. It is a fault of the infrastructure. */
+/**
+ * Another scheduler takes over: the launch and a pending interrupt stay. It is a fault of the infrastructure, unless the
+ * task was handed over: then nobody owns it.
+ */
 export function adopt(record: TaskRecord, { owner, epoch }: NewHolder, nowMs: number): TaskRecord {
   const current = runningPayload(record);
+  const lost = record.owner === null ? 0 : 1;
   return {
     ...record,
     lease: nextNumber(record.lease, epoch),
     updatedAtMs: nowMs,
     owner,
-    adoptions: record.adoptions + 1,
-    current: { ...current, infraFailures: current.infraFailures + 1 },
+    adoptions: record.adoptions + lost,
+    current: { ...current, infraFailures: current.infraFailures + lost },
   };
 }
 

@@ -208,6 +208,62 @@ export function leaseContract(makeQueue: MakeQueue): void {
     });
   });
 
+  describe('handOver', () => {
+    it('lets another take over at once, in the state and with the launch that there is', async () => {
+      const { queue } = await makeQueue();
+      const held = await mustRun(queue);
+      await queue.beginLaunch(held, sha('a'));
+
+      expect(await queue.handOver(held)).toEqual({ kind: 'handed-over' });
+      expect(await queue.handOver(held)).toEqual({ kind: 'handed-over' });
+
+      expect(await mustLease(queue)).toMatchObject({
+        taskId,
+        lease: nth(2),
+        launch: nth(1),
+        failures: 0,
+        adopted: { state: 'running', headSha: sha('a'), isLast: false },
+      });
+      expect(await queue.handOver(held)).toEqual({ kind: 'lost' });
+    });
+
+    it('is no adoption that counts, however often', async () => {
+      const { queue, advance } = await makeQueue();
+      let held = await mustRun(queue);
+      for (let time = 0; time < 20; time += 1) {
+        await queue.handOver(held);
+        held = await mustLease(queue);
+      }
+      expect(held.adopted).toMatchObject({ isLast: false });
+
+      advance(15_000);
+
+      expect(await leaseNext(queue)).toMatchObject({ adopted: { isLast: false } });
+      expect((await queue.events(taskId)).slice(-3).map(({ what, detail }) => `${what} ${detail}`)).toEqual([
+        'released handed-over',
+        'adopted leased',
+        'adopted leased',
+      ]);
+    });
+
+    it('keeps what was asked of the one who worked on it', async () => {
+      const { queue } = await makeQueue();
+      const held = await mustRun(queue);
+      await queue.interrupt(taskId, 'superseded');
+
+      await queue.handOver(held);
+
+      expect(await queue.extend(await mustLease(queue), 15_000)).toEqual({ kind: 'held', interrupt: 'superseded' });
+    });
+
+    it('frees the slot', async () => {
+      const { queue } = await makeQueue();
+      await queue.handOver(await mustRun(queue));
+
+      expect(await queue.stats()).toMatchObject({ running: 0, waiting: 1 });
+    });
+  });
+
   describe('interrupt', () => {
     it('reaches the holder with its next extend', async () => {
       const { queue } = await makeQueue();

@@ -92,6 +92,7 @@ const heldAct: fc.Arbitrary<HeldAct> = fc.oneof(
   fc.constantFrom<HeldAct>(
     ['extend', (queue, held) => queue.extend(held, 10_000)],
     ['beginPublishing', (queue, held) => queue.beginPublishing(held)],
+    ['handOver', (queue, held) => queue.handOver(held)],
     ['release', (queue, held) => queue.release(held, { delayMs: 0, why: 'model' })],
     ['release for 7 s', (queue, held) => queue.release(held, { delayMs: 7_000, why: 'model | again' })],
   ),

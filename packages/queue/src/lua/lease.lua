@@ -69,11 +69,12 @@ local function adopted()
     if task then
       local project = project_of(id)
       expect_leases(project)
-      local fields = { cInfra = (task.cInfra or 0) + 1 }
-      if tonumber(task.adoptions or 0) < MOST_ADOPTIONS then
+      local lost = task.owner and 1 or 0 -- handed over: no fault
+      local fields = { cInfra = (task.cInfra or 0) + lost }
+      if lost == 0 or tonumber(task.adoptions or 0) < MOST_ADOPTIONS then
         local was = task.state
         call('ZREM', LEASES, id)
-        fields.adoptions = (task.adoptions or 0) + 1
+        fields.adoptions = (task.adoptions or 0) + lost
         note(fields, task, now, 'adopted', OWNER, was)
         take(id, project, task, fields)
         index(id, was, was, now)
