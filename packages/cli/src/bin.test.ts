@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,25 @@ describe('compiled code', () => {
     expect(await compiledIn(join(folder, '.cache'))).not.toEqual([]);
     for (const made of ['.cache/drydock', '.cache/drydock/compiled'])
       expect((await stat(join(folder, made))).mode & 0o777).toBe(0o700);
+  });
+
+  it('is kept of the newest versions alone, and not looked through at every start', async () => {
+    const compiled = join(folder, '.cache', 'drydock', 'compiled');
+    for (const [age, old] of ['0.0.3', '0.0.2', '0.0.1', 'v24.1.0-x64'].entries()) {
+      await mkdir(join(compiled, old, 'inside'), { recursive: true });
+      await utimes(join(compiled, old), 1_700_000_000, 1_700_000_000 - age);
+    }
+    for (const made of ['.cache', '.cache/drydock', '.cache/drydock/compiled']) await chmod(join(folder, made), 0o700);
+
+    const current = (await version({ HOME: folder })).trim();
+
+    expect(await readdir(compiled)).toEqual(['0.0.2', '0.0.3', current].sort());
+    expect(await readdir(join(compiled, current))).not.toEqual([]);
+
+    await mkdir(join(compiled, '9.9.9'));
+    await version({ HOME: folder });
+
+    expect(await readdir(compiled)).toHaveLength(4);
   });
 
   it.each([
