@@ -9,10 +9,15 @@
  *   POST /run/v1/progress                         ProgressReport → 204
  *   PUT  /run/v1/result                           AgentResult → ResultStored
  *
+ * In a pod, before there is a run token, with the pod's projected identity as `Authorization: Bearer`:
+ *
+ *   POST /run/v1/exchange                         ExchangeRequest → RunToken
+ *
  * Anything else is 404. Errors are a `WireError`, but on the Messages route, where they have Anthropic's shape and
  * `modelErrorHeaders` tell the class and code. A token that is not (or no longer) good is answered 401 everywhere.
  */
 import { z } from 'zod';
+import { RunId } from './control-protocol.ts';
 import { Category, Severity, Side } from './finding.ts';
 import { DiffRefs, MergeRequestRef } from './merge-request.ts';
 import { ReviewPolicy } from './policy.ts';
@@ -20,6 +25,7 @@ import { TaskId, Trigger } from './task.ts';
 
 /** Where the gateway serves agents. */
 export const agentRoutes = {
+  exchange: '/run/v1/exchange',
   context: '/run/v1/context',
   git: '/run/v1/git',
   anthropic: '/run/v1/anthropic',
@@ -79,3 +85,44 @@ export type TaskContext = z.infer<typeof TaskContext>;
 /** The answer to a result: it is kept. */
 export const ResultStored = z.strictObject({ v: z.literal(1), stored: z.literal(true) });
 export type ResultStored = z.infer<typeof ResultStored>;
+
+/**
+ * What became of a connection that should fail. `refused`: the packet left, or the network rejects it by answering;
+ * `timeout`: nothing came back in time, which of a far host proves little; `failed`: it ended in another way.
+ */
+export const ProbeOutcome = z.enum(['timeout', 'refused', 'no-route', 'failed', 'connected']);
+export type ProbeOutcome = z.infer<typeof ProbeOutcome>;
+
+/**
+ * What a pod found when it tried to get out, in the last round that it made. Of the `hard` probes none may connect;
+ * those of `posture` are only told.
+ */
+export const PreflightReport = z.strictObject({
+  v: z.literal(1),
+  probes: z
+    .array(
+      z.strictObject({
+        /** Address and port, such as `10.96.0.1:443` or `[fd00::1]:443`. */
+        target: z.string().max(60),
+        set: z.enum(['hard', 'posture']),
+        outcome: ProbeOutcome,
+      }),
+    )
+    .max(64),
+  /** Rounds until one was clean, and the time they took: how late the network policy came. */
+  rounds: z.int().min(1).max(10_000),
+  elapsedMs: z.int().min(0),
+});
+export type PreflightReport = z.infer<typeof PreflightReport>;
+
+/** A pod asks for the token of its run. */
+export const ExchangeRequest = z.strictObject({ v: z.literal(1), runId: RunId, preflight: PreflightReport });
+export type ExchangeRequest = z.infer<typeof ExchangeRequest>;
+
+/** The run token, which the gateway knows only by its hash: it is told once. */
+export const RunToken = z.strictObject({
+  v: z.literal(1),
+  token: z.string().min(32).max(200),
+  deadlineSeconds: z.int().positive(),
+});
+export type RunToken = z.infer<typeof RunToken>;

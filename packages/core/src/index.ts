@@ -59,8 +59,12 @@ export { AgentResult, FailedResult, NotRead, ReviewResult } from './agent-result
 export { ProgressEntry, ProgressEvent, ProgressReport } from './progress.ts';
 export {
   EarlierFinding,
+  ExchangeRequest,
   Guideline,
+  PreflightReport,
+  ProbeOutcome,
   ResultStored,
+  RunToken,
   TaskContext,
   agentRoutes,
   modelErrorHeaders,

@@ -15,6 +15,7 @@ export interface LogFacts {
   readonly iid?: number;
   readonly headSha?: string;
   readonly jobName?: string;
+  readonly podName?: string;
   readonly attempt?: number;
   readonly lease?: number;
   readonly launch?: number;

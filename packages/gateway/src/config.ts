@@ -1,16 +1,8 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ForgeId, SecretList, SecretText } from '@drydock/core';
+import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
 import { z } from 'zod';
 import { ModelPrices } from './model/model-prices.ts';
-
-/** A comma-separated list. */
-const List = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
-);
 
 const JsonText = z.string().transform((text, context): unknown => {
   try {
@@ -20,6 +12,9 @@ const JsonText = z.string().transform((text, context): unknown => {
     return z.NEVER;
   }
 });
+
+/** A DNS label, as names of namespaces are. */
+const KubeName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name as Kubernetes takes it');
 
 const milliseconds = z.coerce.number().int().min(100);
 const leastSecretLength = 16;
@@ -62,8 +57,8 @@ export const GatewayConfig = z.object({
     .describe(
       'Prices beside the built-in ones, as JSON: {"my-model": {"input": 1, "output": 5, "cacheRead": 0.1, "cacheWrite": 1.25}} in dollars per million tokens',
     ),
-  allowedModels: List.prefault('').describe('Models that agents may use beside the one of the policy'),
-  allowedBetas: List.prefault('').describe('Values of the anthropic-beta header that agents may send'),
+  allowedModels: TextList.prefault('').describe('Models that agents may use beside the one of the policy'),
+  allowedBetas: TextList.prefault('').describe('Values of the anthropic-beta header that agents may send'),
   modelSilenceMs: milliseconds
     .default(90_000)
     .describe('How long a model may be silent, before its answer and in it; local models may need more'),
@@ -74,6 +69,31 @@ export const GatewayConfig = z.object({
     .min(1024)
     .default(16 * 1024 * 1024)
     .describe('Largest model request of an agent'),
+  tasksNamespace: KubeName.optional().describe(
+    "Kubernetes namespace of the agents' pods, which exchange their identity for the token of their run; without it there is no such exchange. The gateway must run in that cluster, or KUBECONFIG name it",
+  ),
+  kubeconfig: z
+    .string()
+    .optional()
+    .meta({ env: 'KUBECONFIG' })
+    .describe('Kubeconfig file for a gateway that runs outside of the cluster'),
+  kubeHost: z
+    .string()
+    .optional()
+    .meta({ env: 'KUBERNETES_SERVICE_HOST' })
+    .describe('Address of the API server; Kubernetes sets it in every pod'),
+  kubePort: z
+    .string()
+    .default('443')
+    .meta({ env: 'KUBERNETES_SERVICE_PORT' })
+    .describe('Port of the API server; Kubernetes sets it in every pod'),
+  agentServiceAccount: KubeName.default('drydock-agent').describe("ServiceAccount of the agents' pods"),
+  gatewayAudience: z
+    .string()
+    .min(1)
+    .max(200)
+    .default('drydock-gateway')
+    .describe("Audience of the identities that the agents' pods present: a token for another is refused"),
   markerKeys: LongSecretList.describe(
     'Keys that sign our comments, so that we know them again. The first signs, all are believed: put a new one first and keep the old ones',
   ),

@@ -91,6 +91,13 @@ describe('the gateway process', () => {
     await rm(folder, { recursive: true });
   });
 
+  it('says that there is no Kubernetes whose pods could exchange their identity', async () => {
+    await using gateway = await start({ ...good, DRYDOCK_TASKS_NAMESPACE: 'drydock-tasks' });
+
+    expect(await gateway.ended).toEqual({ code: 78, signal: null });
+    expect(gateway.said()).toContain('KUBECONFIG');
+  });
+
   it('says that its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

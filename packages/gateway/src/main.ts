@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigError, DrydockError, crashAt, readConfig, systemClock, type Log } from '@drydock/core';
 import { openLog } from '@drydock/log';
+import { createKubeClient, loadKubeAccess } from '@drydock/kube';
 import { connectRedis } from '@drydock/queue';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { GatewayConfig } from './config.ts';
+import type { AgentIdentities } from './exchange/identity-reviewer.ts';
+import { kubeIdentityReviewer } from './exchange/kube-identity-reviewer.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { DiskAnswerStore } from './model/disk-answer-store.ts';
 import { MemoryRunStore } from './runs/memory-run-store.ts';
@@ -22,8 +25,9 @@ async function main(): Promise<void> {
   const log = openLog('gateway', registry);
   collectDefaultMetrics({ register: registry });
   const settings = { ...(await gatewaySettings(config)), answers: await openAnswers(config, log) };
+  const identities = await openIdentities(config);
   const store = await openStore(config, log);
-  const gateway = await startGateway(settings, { store, clock: systemClock, log, registry, reach });
+  const gateway = await startGateway(settings, { store, clock: systemClock, log, registry, reach, identities });
   log.info({ port: gateway.port }, 'gateway started');
   const stop = () => {
     void gateway.close().then(() => store.close());
@@ -37,6 +41,16 @@ async function openAnswers({ gatewayAnswersDir, gatewayDataDir, gitlabUrl }: Gat
   const folder = gatewayAnswersDir ?? join(gatewayDataDir, 'answers');
   const store = await DiskAnswerStore.open({ folder }, { clock: systemClock, log, createId: randomUUID });
   return { store, installation: gitlabUrl };
+}
+
+/** Without a namespace of agents there are no pods: agents are started with their token. */
+async function openIdentities(config: GatewayConfig): Promise<AgentIdentities | undefined> {
+  const { tasksNamespace, agentServiceAccount, gatewayAudience, kubeconfig, kubeHost, kubePort } = config;
+  if (tasksNamespace === undefined) return undefined;
+  const service = kubeHost === undefined ? null : { host: kubeHost, port: kubePort };
+  const access = await loadKubeAccess({ kubeconfigFile: kubeconfig ?? null, service, clock: systemClock });
+  const reviewer = kubeIdentityReviewer(createKubeClient({ access }));
+  return { reviewer, namespace: tasksNamespace, serviceAccount: agentServiceAccount, audience: gatewayAudience };
 }
 
 async function openStore({ redisUrl }: GatewayConfig, log: Log): Promise<RunStore> {

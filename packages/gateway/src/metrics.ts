@@ -1,9 +1,11 @@
 import type { TokenUsage } from '@drydock/core';
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { ExchangeResult } from './exchange/exchange-token.ts';
 import type { AnswerLookup } from './model/call-reuse.ts';
 
 /** The routes that are counted; anything else is `other`. */
 export type RouteName =
+  | 'exchange'
   | 'context'
   | 'git_refs'
   | 'git_upload_pack'
@@ -33,6 +35,8 @@ export interface GatewayMetrics {
   /** `status` 0: the client left before an answer. */
   answered(route: RouteName, status: number, durationMs: number): void;
   granted(outcome: string): void;
+  /** A pod asked for the token of its run. */
+  tokenExchanged(result: ExchangeResult): void;
   modelCalled(model: string, outcome: string, tokens: TokenUsage | null): void;
   /** `hit`, `miss` or `failed`: what asking the answer store came to. */
   answerLookedUp(lookup: AnswerLookup): void;
@@ -61,6 +65,17 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     name: 'drydock_gateway_runs_total',
     help: 'Runs asked for, by outcome',
     labelNames: ['outcome'],
+    registers,
+  });
+  const exchanges = new Counter({
+    name: 'drydock_token_exchanges_total',
+    help: 'Pods that asked for the token of their run, by what became of it',
+    labelNames: ['result'],
+    registers,
+  });
+  const replays = new Counter({
+    name: 'drydock_token_replays_total',
+    help: 'Exchanges of a run whose token is with a pod already: someone may have stolen an identity',
     registers,
   });
   const calls = new Counter({
@@ -99,6 +114,10 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     },
     granted: (outcome) => {
       grants.inc({ outcome });
+    },
+    tokenExchanged: (result) => {
+      exchanges.inc({ result });
+      if (result === 'replayed') replays.inc();
     },
     modelCalled: (model, outcome, used) => {
       calls.inc({ model, outcome });

@@ -176,6 +176,23 @@ describe('the control side of the gateway', () => {
       });
     });
 
+    it('is granted without a token to a pod that will exchange its identity, if there are pods', async () => {
+      const reviewable = await anOpenMergeRequest();
+      const refused = await gateway.requestPodRun(reviewable);
+      const reviewer = { reviewToken: () => Promise.reject(new Error('unused')), readPod: async () => null };
+      const identities = { reviewer, namespace: 'tasks', serviceAccount: 'agent', audience: 'gateway' };
+      await using withPods = await TestGateway.start({ gitlab, identities });
+
+      const first = RunGrant.parse((await withPods.requestPodRun(reviewable)).json);
+      const again = RunGrant.parse((await withPods.requestPodRun(reviewable)).json);
+
+      expect([refused.status, wireOf(refused)]).toMatchObject([424, { class: 'blocked', code: 'gateway.no_exchange' }]);
+      expect(first).toEqual({ kind: 'to-exchange', runId: runIdFor(reviewable), deadlineSeconds: 900 });
+      expect(again).toEqual(first);
+      const pod = { podUid: 'uid', tokenHash: 'hash' };
+      expect(await withPods.store.exchange(runIdFor(reviewable), pod, Date.now())).toEqual({ kind: 'exchanged' });
+    });
+
     it('is narrowed by the wishes of the target branch, and by those of no other', async () => {
       const reviewable = await anOpenMergeRequest({
         target: { '.drydock.yaml': 'minSeverity: high\nmaxUsdPerRun: 0.5\n' },

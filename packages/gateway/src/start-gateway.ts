@@ -23,6 +23,7 @@ import type { GitRepository } from '@drydock/git';
 import { createHttpClient } from '@drydock/http';
 import type { Registry } from 'prom-client';
 import { createGatewayApp } from './app.ts';
+import type { AgentIdentities } from './exchange/identity-reviewer.ts';
 import { Mirrors } from './git/mirrors.ts';
 import { limitConnections } from './http/limit-connections.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -99,6 +100,8 @@ export interface GatewayWorld {
   readonly clock: Clock;
   readonly log: Log;
   readonly registry: Registry;
+  /** Pods that may exchange their identity for the token of their run; absent: none, and there is no such route. */
+  readonly identities?: AgentIdentities | undefined;
   /** Told of each step, such as a durable write that was made. */
   readonly reach?: ReachPoint | undefined;
 }
@@ -125,7 +128,7 @@ const stopGraceMs = 10_000;
 
 /** Starts a gateway. Throws `ConfigError` for a setting that cannot be right, such as a port that is taken. */
 export async function startGateway(settings: GatewaySettings, world: GatewayWorld): Promise<RunningGateway> {
-  const { clock, log, registry, store, reach } = world;
+  const { clock, log, registry, store, reach, identities } = world;
   const { model, proxy, caPem } = settings;
   await prepareFolder(settings.dataDir);
   const silenceMs = model.silenceMs ?? 90_000;
@@ -165,6 +168,19 @@ export async function startGateway(settings: GatewaySettings, world: GatewayWorl
       markerKeys: keys,
       delimiterKey: keys.signing.secret,
       randomBytes,
+      exchange:
+        identities === undefined
+          ? null
+          : {
+              identities,
+              store,
+              clock,
+              log,
+              randomBytes,
+              onResult: (result) => {
+                metrics.tokenExchanged(result);
+              },
+            },
       isStopping: () => isStopping,
       model: {
         ...common,

@@ -13,11 +13,13 @@ import {
   taskIdOf,
   type Clock,
   type DiffRefs,
+  type Log,
   type RunId,
   type RunRequest,
   type Trigger,
 } from '@drydock/core';
 import { Registry } from 'prom-client';
+import type { AgentIdentities } from './exchange/identity-reviewer.ts';
 import { MemoryRunStore } from './runs/memory-run-store.ts';
 import type { RunStore } from './runs/run-store.ts';
 import { startGateway, type RunningGateway } from './start-gateway.ts';
@@ -35,6 +37,8 @@ export interface TestGatewayOptions {
   readonly policy?: ReviewPolicy;
   readonly store?: RunStore;
   readonly clock?: Clock;
+  readonly log?: Log;
+  readonly identities?: AgentIdentities;
 }
 
 /** An answer, its body read. */
@@ -95,7 +99,13 @@ export class TestGateway implements AsyncDisposable {
         proxy: { httpProxy: null, httpsProxy: null, noProxy: null },
         caPem: null,
       },
-      { store, registry, clock: options.clock ?? systemClock, log: silentLog },
+      {
+        store,
+        registry,
+        clock: options.clock ?? systemClock,
+        log: options.log ?? silentLog,
+        identities: options.identities,
+      },
     );
     return new TestGateway(gateway, { store, registry, dataDir });
   }
@@ -123,6 +133,11 @@ export class TestGateway implements AsyncDisposable {
   /** Asks for a launch and takes whatever is answered. */
   requestRun(of: Reviewable, launch = 1, trigger: Trigger = 'opened'): Promise<Answer> {
     return this.control('POST', '/runs', runRequest(of, launch, trigger));
+  }
+
+  /** Asks for a launch whose pod will fetch its token. */
+  requestPodRun(of: Reviewable, launch = 1): Promise<Answer> {
+    return this.control('POST', '/runs', { ...runRequest(of, launch), credential: 'exchange' });
   }
 
   /** Starts a launch that must be granted. */

@@ -1,8 +1,9 @@
 /**
  * Begins a run: looks at the merge request and its repository as they are now, asks the repository's own wishes, and
- * puts together all that an agent is told. Repeating it gives the same run a new token.
+ * puts together all that an agent is told. Repeating it gives the same run a new token, unless its pod fetches its own.
  */
 import {
+  BlockedError,
   StaleError,
   TransientError,
   narrowPolicy,
@@ -18,6 +19,7 @@ import {
 } from '@drydock/core';
 import type { Forge } from '@drydock/forge';
 import { ObjectReader, runGit, type GitRepository } from '@drydock/git';
+import type { MaybeExchange } from '../exchange/exchange-token.ts';
 import type { Mirrors } from '../git/mirrors.ts';
 import { isDaySpent, limitsOfPolicy, utcDay } from '../model/reserve-call.ts';
 import type { MarkerKeys } from '../publish/marker.ts';
@@ -30,7 +32,7 @@ import { isAnythingLeft, objectionOf } from './object-to-run.ts';
 import { readRepositoryConfig } from './read-repository-config.ts';
 
 /** What beginning a run needs. */
-export interface StartPorts {
+export interface StartPorts extends MaybeExchange {
   readonly forge: Forge;
   readonly mirrors: Mirrors;
   readonly store: RunStore;
@@ -53,6 +55,12 @@ const maxTitleChars = 1000;
 /** Grants a run or says why not. Throws `StaleError` when the merge request or the task has moved on. */
 export async function startRun(ports: StartPorts, request: RunRequest, signal: AbortSignal): Promise<RunGrant> {
   const { store, clock, policy } = ports;
+  if (request.credential === 'exchange' && ports.exchange === null) {
+    throw new BlockedError(
+      'gateway.no_exchange',
+      'the gateway takes no identities of pods: set DRYDOCK_TASKS_NAMESPACE',
+    );
+  }
   if (isDaySpent(await store.dayUsage(utcDay(clock.nowMs())), limitsOfPolicy(policy))) {
     return { kind: 'over-budget', why: 'the budget of this day is used up; it starts anew at midnight UTC' };
   }
@@ -68,7 +76,9 @@ export async function startRun(ports: StartPorts, request: RunRequest, signal: A
     signal,
   );
   const prepared = await prepare(ports, { request, mergeRequest, repo }, signal);
-  return prepared.kind === 'skip' ? prepared : grant(ports, prepared.context, mergeRequest.projectPath);
+  return prepared.kind === 'skip'
+    ? prepared
+    : grant(ports, prepared.context, mergeRequest.projectPath, request.credential ?? 'grant');
 }
 
 /** The scheduler decided by what it read a moment ago. */
@@ -162,17 +172,23 @@ async function listChangedPaths(
   return stdout.toString('utf8').split('\0').filter(Boolean);
 }
 
-async function grant(ports: StartPorts, context: TaskContext, projectPath: string): Promise<RunGrant> {
+async function grant(
+  ports: StartPorts,
+  context: TaskContext,
+  projectPath: string,
+  credential: 'grant' | 'exchange',
+): Promise<RunGrant> {
   const runId = runIdOf(context.taskId, context.launch);
-  const token = createRunToken(ports.randomBytes);
+  const token = credential === 'grant' ? createRunToken(ports.randomBytes) : null;
   const startedAtMs = ports.clock.nowMs();
   const { deadlineSeconds } = context.policy.budget;
   const deadlineAtMs = startedAtMs + deadlineSeconds * 1000 + deadlineGraceMs;
   const record = { v: 1, runId, context, projectPath, startedAtMs, deadlineAtMs } as const;
-  const started = await ports.store.start(record, hashRunToken(token));
+  const started = await ports.store.start(record, token === null ? null : hashRunToken(token));
   ports.reach?.('run.recorded');
   switch (started) {
     case 'started':
+      if (token === null) return { kind: 'to-exchange', runId, deadlineSeconds };
       return { kind: 'granted', runId, token, deadlineSeconds };
     case 'superseded':
       throw new StaleError('run.launch_superseded', 'a newer launch of this task has begun');

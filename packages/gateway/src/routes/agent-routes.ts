@@ -18,12 +18,14 @@ import { keepResult } from '../runs/keep-result.ts';
 import type { LiveRuns } from '../runs/live-runs.ts';
 import { plainEvent } from '../runs/plain-event.ts';
 import type { RunStore } from '../runs/run-store.ts';
+import type { MaybeExchange } from '../exchange/exchange-token.ts';
+import { exchangeRoute } from './exchange-route.ts';
 import { forRun, type RunHandler } from './for-run.ts';
 import { describeGit, serveGit, type GitPorts } from './git-routes.ts';
 import { route, type RouteHandler, type RoutePorts } from './route.ts';
 
 /** What agents are served from. */
-export interface AgentPorts extends RoutePorts, GitPorts {
+export interface AgentPorts extends RoutePorts, GitPorts, MaybeExchange {
   readonly store: RunStore;
   readonly live: LiveRuns;
   readonly model: ModelPorts;
@@ -45,6 +47,8 @@ export function agentRoutes(ports: AgentPorts, settings: AgentSettings): Router 
   const modelSlots = new Slots({ total: 100, perKey: 6 });
   const asRun = (handler: RunHandler) => forRun(ports, handler, sendUnauthorized);
   const router = Router({ caseSensitive: true, strict: true });
+
+  if (ports.exchange !== null) router.post(paths.exchange, route(ports, 'exchange', exchangeRoute(ports.exchange)));
 
   const context: RunHandler = async (run, _request, response) => {
     sendJson(response, 200, run.record.context);

@@ -95,7 +95,7 @@ export function controlRoutes(ports: ControlPorts, { controlTokens, viewTokens }
     const forge = requireForge(ports.forges, wanted.subject.forge);
     const grant = await startRun({ ...ports, forge }, wanted, signal);
     ports.metrics.granted(grant.kind === 'skip' ? grant.why : grant.kind);
-    if (grant.kind === 'granted') ports.live.endOlder(grant.runId);
+    if (grant.kind === 'granted' || grant.kind === 'to-exchange') ports.live.endOlder(grant.runId);
     ports.log.info(
       { taskId: wanted.taskId, launch: wanted.launch, decision: grant.kind, headSha: wanted.diffRefs.headSha },
       'run asked for',

@@ -12,6 +12,8 @@ import {
   usageOf,
   type BudgetLimits,
   type DayUsage,
+  type Exchanged,
+  type PodExchange,
   type Reservation,
   type Reserved,
   type ResultKept,
@@ -30,7 +32,10 @@ interface Spending {
 
 interface MemoryRun extends Spending {
   record: RunRecord;
-  tokenHash: string;
+  /** Null: nobody has exchanged for one yet. */
+  tokenHash: string | null;
+  /** Null: its token was given to who asked for the run. */
+  exchange: { podUid: string | null; isUsed: boolean } | null;
   isRevoked: boolean;
   resultJson: string | null;
   publication: Publication | null;
@@ -49,20 +54,42 @@ export class MemoryRunStore implements RunStore {
   readonly #newestLaunches = new Map<string, number>();
   readonly #days = new Map<string, Spending>();
 
-  async start(record: RunRecord, tokenHash: string): Promise<'started' | 'superseded' | 'revoked'> {
+  async start(record: RunRecord, tokenHash: string | null): Promise<'started' | 'superseded' | 'revoked'> {
     const { taskId, launch } = record.context;
     if ((this.#newestLaunches.get(taskId) ?? 0) > launch) return 'superseded';
     const known = this.#runs.get(record.runId);
     if (known?.isRevoked === true) return 'revoked';
     this.#newestLaunches.set(taskId, launch);
-    if (known === undefined) this.#runs.set(record.runId, newRun(record, tokenHash));
-    else Object.assign(known, { record, tokenHash });
+    const run = known ?? newRun(record);
+    if (known === undefined) this.#runs.set(record.runId, run);
+    run.record = record;
+    if (tokenHash !== null) Object.assign(run, { tokenHash, exchange: null });
+    else if (run.exchange === null) Object.assign(run, { tokenHash: null, exchange: { podUid: null, isUsed: false } });
     this.#forgetOldest();
     return 'started';
   }
 
+  async exchange(runId: RunId, { podUid, tokenHash }: PodExchange, nowMs: number): Promise<Exchanged> {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return { kind: 'refused', why: 'unknown' };
+    if (run.isRevoked) return { kind: 'refused', why: 'revoked' };
+    if (this.#isSuperseded(run)) return { kind: 'refused', why: 'superseded' };
+    const { exchange } = run;
+    if (exchange === null) return { kind: 'refused', why: 'granted' };
+    if (exchange.podUid !== null && exchange.podUid !== podUid) return { kind: 'replayed', why: 'other-pod' };
+    if (exchange.isUsed) return { kind: 'replayed', why: 'token-used' };
+    if (nowMs > run.record.deadlineAtMs) return { kind: 'refused', why: 'late' };
+    exchange.podUid = podUid;
+    run.tokenHash = tokenHash;
+    return { kind: 'exchanged' };
+  }
+
   async findByToken(tokenHash: string): Promise<StoredRun | null> {
-    for (const run of this.#runs.values()) if (run.tokenHash === tokenHash) return this.#view(run);
+    for (const run of this.#runs.values()) {
+      if (run.tokenHash !== tokenHash) continue;
+      if (run.exchange !== null) run.exchange.isUsed = true;
+      return this.#view(run);
+    }
     return null;
   }
 
@@ -193,11 +220,12 @@ export class MemoryRunStore implements RunStore {
   }
 }
 
-function newRun(record: RunRecord, tokenHash: string): MemoryRun {
+function newRun(record: RunRecord): MemoryRun {
   return {
     ...noSpending(),
     record,
-    tokenHash,
+    tokenHash: null,
+    exchange: null,
     isRevoked: false,
     resultJson: null,
     publication: null,

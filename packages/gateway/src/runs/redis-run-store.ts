@@ -1,8 +1,8 @@
 /**
  * Runs in Redis. Keys begin with `<prefix>{drydock}:gateway:` (the braces keep them in one slot of a cluster); all have
  * a time to live:
- *   run:<runId>        hash: record, tokenHash, revoked, result, publication, seq, sums of usage and spending, and one
- *                      field for each reservation that is not settled
+ *   run:<runId>        hash: record, tokenHash, toExchange, podUid, tokenUsed, revoked, result, publication, seq, sums of
+ *                      usage and spending, and one field for each reservation that is not settled
  *   newest:<task>      the newest launch of a task (the first part of its run ids)
  *   token:<hash>       the run id of a token
  *   progress:<runId>   list of the last entries
@@ -26,6 +26,8 @@ import {
   usageOf,
   type BudgetLimits,
   type DayUsage,
+  type Exchanged,
+  type PodExchange,
   type Reservation,
   type Reserved,
   type ResultKept,
@@ -56,20 +58,38 @@ export class RedisRunStore implements RunStore {
     this.#keepSeconds = keepSeconds;
   }
 
-  async start(record: RunRecord, tokenHash: string): Promise<'started' | 'superseded' | 'revoked'> {
+  async start(record: RunRecord, tokenHash: string | null): Promise<'started' | 'superseded' | 'revoked'> {
     const { runId, context } = record;
     return this.#run(startRun, {
-      keys: [...this.#runKeys(runId), this.#key(`token:${tokenHash}`)],
-      args: [runId, context.launch, JSON.stringify(record), tokenHash, this.#keepSeconds, this.#key('token:')],
+      keys: this.#runKeys(runId),
+      args: [runId, context.launch, JSON.stringify(record), tokenHash ?? '', this.#keepSeconds, this.#key('token:')],
     });
+  }
+
+  async exchange(runId: RunId, { podUid, tokenHash }: PodExchange, nowMs: number): Promise<Exchanged> {
+    const known = await this.get(runId);
+    if (known === null) return { kind: 'refused', why: 'unknown' };
+    const { context, deadlineAtMs } = known.record;
+    const isLate = nowMs > deadlineAtMs ? 1 : 0;
+    const reply = await this.#run(exchangeRun, {
+      keys: this.#runKeys(runId),
+      args: [runId, context.launch, podUid, tokenHash, isLate, this.#keepSeconds, this.#key('token:')],
+    });
+    if (reply === 'exchanged') return { kind: reply };
+    if (reply === 'other-pod' || reply === 'token-used') return { kind: 'replayed', why: reply };
+    return { kind: 'refused', why: reply };
   }
 
   async findByToken(tokenHash: string): Promise<StoredRun | null> {
     return this.#ask(async (redis) => {
       const runId = RunId.safeParse(await redis.get(this.#key(`token:${tokenHash}`)));
       if (!runId.success) return null;
-      const fields = await redis.hgetall(this.#key(`run:${runId.data}`));
-      return fields['tokenHash'] === tokenHash ? this.#view(redis, runId.data, fields) : null;
+      const key = this.#key(`run:${runId.data}`);
+      const fields = await redis.hgetall(key);
+      if (fields['tokenHash'] !== tokenHash) return null;
+      const isFirstUse = fields['toExchange'] !== undefined && fields['tokenUsed'] === undefined;
+      if (isFirstUse && (await this.#run(useToken, { keys: [key], args: [tokenHash] })) === 0) return null;
+      return this.#view(redis, runId.data, fields);
     });
   }
 
@@ -232,6 +252,11 @@ const script = <Reply>(file: string, reply: z.ZodType<Reply>) =>
   redisLua<ScriptInput, Reply>({ file, keys: ({ keys }) => keys, args: ({ args }) => args, reply });
 
 const startRun = script('start-run.lua', z.enum(['started', 'superseded', 'revoked']));
+const exchangeRun = script(
+  'exchange-run.lua',
+  z.enum(['exchanged', 'other-pod', 'token-used', 'unknown', 'granted', 'revoked', 'superseded', 'late']),
+);
+const useToken = script('use-token.lua', z.int());
 const revokeRun = script('revoke-run.lua', z.int());
 const storeResult = script(
   'store-result.lua',

@@ -1,7 +1,8 @@
 /**
  * What the gateway remembers of runs: who may speak for them, what they used, what they did and what came of it.
  *
- * Only the newest launch of a task is alive. A run's token is kept as a hash; starting the same run again replaces it.
+ * Only the newest launch of a task is alive. A run's token is kept as a hash; starting the same run again replaces it,
+ * but for one that its pod got by exchange.
  * Money is counted in billionths of a dollar, as whole numbers. Every write is atomic and may be repeated, but for
  * `countReused`, on which nothing depends.
  */
@@ -87,12 +88,35 @@ export type ResultKept =
   | { readonly kind: 'conflict' }
   | { readonly kind: 'refused'; readonly why: 'unknown' | 'revoked' | 'superseded' | 'late' };
 
+/** A pod that asks for the token of its run. */
+export interface PodExchange {
+  readonly podUid: string;
+  readonly tokenHash: string;
+}
+
+/**
+ * What became of an exchange. `replayed`: another pod had it, or its token was used already: it may be in other hands.
+ * `granted`: the run has nothing to exchange, for who asked for it was given its token.
+ */
+export type Exchanged =
+  | { readonly kind: 'exchanged' }
+  | { readonly kind: 'replayed'; readonly why: 'other-pod' | 'token-used' }
+  | { readonly kind: 'refused'; readonly why: 'unknown' | 'granted' | 'revoked' | 'superseded' | 'late' };
+
 /** The port. Throws `TransientError` (`queue.unreachable`) when the store does not answer. */
 export interface RunStore {
-  /** `superseded`: a newer launch was started before; `revoked`: this very run was. */
-  start(record: RunRecord, tokenHash: string): Promise<'started' | 'superseded' | 'revoked'>;
+  /**
+   * `superseded`: a newer launch was started before; `revoked`: this very run was. `tokenHash` null: its pod exchanges
+   * its identity for a token; if one has already, it keeps that.
+   */
+  start(record: RunRecord, tokenHash: string | null): Promise<'started' | 'superseded' | 'revoked'>;
+  /**
+   * Gives the run to the first pod that asks. The same pod may ask again, whose answer was lost: the newest token counts,
+   * and only as long as none was used.
+   */
+  exchange(runId: RunId, pod: PodExchange, nowMs: number): Promise<Exchanged>;
 
-  /** The run whose token has this hash now, dead or alive; null for any other. */
+  /** The run whose token has this hash now, dead or alive; null for any other. From here on the token is used. */
   findByToken(tokenHash: string): Promise<StoredRun | null>;
 
   get(runId: RunId): Promise<StoredRun | null>;
