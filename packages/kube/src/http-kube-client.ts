@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { systemClock, TransientError, type Clock } from '@drydock/core';
+import { systemClock, TerminalError, TransientError, type Clock } from '@drydock/core';
 import { z } from 'zod';
 import type { KubeAccess } from './kube-access.ts';
 import type {
@@ -148,12 +148,12 @@ class HttpKubeClient implements KubeClient {
 
   async listEach<T extends KubeObject>(
     resource: Resource<T>,
-    { namespace, ...query }: ListQuery,
+    { namespace, pageSize = listPage, ...query }: ListQuery,
     limits: CallLimits,
     onObject: (object: T) => void,
   ): Promise<string> {
     // From its cache the server gives all at once whatever the limit is.
-    const page = query.resourceVersion === '0' ? {} : { limit: listPage };
+    const page = query.resourceVersion === '0' ? {} : { limit: pageSize };
     let next: string | undefined;
     do {
       const path = resourcePath(resource, { namespace }, { ...query, ...page, continue: next });
@@ -181,7 +181,7 @@ class HttpKubeClient implements KubeClient {
       form === 'apply'
         ? { apiVersion: apiVersionOf(resource), kind: resource.kind, ...patch }
         : { ...patch, ...(precondition === undefined ? {} : { metadata: { ...metadataOf(patch), ...precondition } }) };
-    return this.#write(resource, call, {
+    const patched: Call = {
       verb: form === 'apply' ? 'apply' : 'patch',
       method: 'PATCH',
       path: resourcePath(
@@ -192,7 +192,15 @@ class HttpKubeClient implements KubeClient {
       contentType: form === 'apply' ? 'application/apply-patch+yaml' : 'application/merge-patch+json',
       body: JSON.stringify(body),
       isRepeatable: form === 'apply' || precondition?.resourceVersion !== undefined,
-    });
+    };
+    try {
+      return await this.#write(resource, call, patched);
+    } catch (error) {
+      // A patch with another object's uid is to the server an attempt to change the uid.
+      if (precondition?.uid !== undefined && error instanceof TerminalError && error.message.includes('metadata.uid:'))
+        return { kind: 'conflict' };
+      throw error;
+    }
   }
 
   async replace<T extends KubeObject, M extends Manifest>(

@@ -20,6 +20,8 @@ export interface ListQuery {
   /** As kubectl takes it: `drydock.dev/kind=review,!x`. */
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Objects in one answer; default 500, and with `resourceVersion: '0'` all. */
+  readonly pageSize?: number;
   /** '0': what the server has in its cache, cheap, perhaps old. Absent: the truth of this moment. */
   readonly resourceVersion?: '0';
 }

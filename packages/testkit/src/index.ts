@@ -23,6 +23,8 @@ export {
   type GitRepositoryFixture,
 } from './repositories/git-repository.ts';
 export { goldenText } from './golden.ts';
+export { startKubeFaultProxy, type KubeFaultProxy, type KubeFaultProxyOptions } from './faults/kube-fault-proxy.ts';
+export type { KubeFault, KubeProxyRequest, KubeWatchChange } from './faults/kube-fault.ts';
 export { mountSmallDisk, whyNoSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 export { skewedClock, whyNoSkewedClock, type SkewedClock } from './faults/skewed-clock.ts';
 export { startTcpFaultProxy, type TcpFaultProxy, type TcpFaultProxyOptions } from './faults/tcp-fault-proxy.ts';
