@@ -31,6 +31,8 @@ const overloaded: AgentResult['result'] = {
 
 /** Agents that take some time and then hand in a review; a few fail, hang, or die without a word. */
 export class SimulatedLauncher implements Launcher {
+  readonly credential = 'grant';
+  readonly outlivesUs = false;
   readonly #parts: SimulatedLauncherParts;
 
   constructor(parts: SimulatedLauncherParts) {
@@ -50,6 +52,14 @@ export class SimulatedLauncher implements Launcher {
     const life = AbortSignal.any([signal]);
     const work = this.#work(runId, deadlineSeconds, life).finally(uncount);
     return process.ask(() => work);
+  }
+
+  async adopt(): Promise<null> {
+    return null;
+  }
+
+  async forget(): Promise<void> {
+    return;
   }
 
   async #work(runId: RunId, deadlineSeconds: number, signal: AbortSignal): Promise<AgentExit> {

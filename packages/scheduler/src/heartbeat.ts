@@ -25,6 +25,12 @@ export interface Heartbeat {
   /** Whether the lease is still ours beyond doubt. */
   isHeld(): boolean;
   /**
+   * To be asked before a write to what others than the queue and the gateway keep, for they know no leases: throws when
+   * the lease may be lost, else answers in how many milliseconds the write must have been sent. Unlike `check`, it lets
+   * what was stopped be cleaned up.
+   */
+  readonly leftMs: () => number;
+  /**
    * To be asked before every write: throws the reason to stop, if there is one. A process that was frozen finds here
    * that its lease may have run out meanwhile, before anything else of it wakes.
    */
@@ -84,6 +90,10 @@ export function startHeartbeat(
   });
   return {
     isHeld,
+    leftMs() {
+      if (!isHeld()) throw new StopSignal('lease-lost');
+      return heldUntilMs - clock.monotonicMs();
+    },
     check() {
       stopIfLost();
       stop.signal.throwIfAborted();

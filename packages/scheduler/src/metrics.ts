@@ -13,6 +13,8 @@ export interface SchedulerMetrics {
   /** The agent of a superseded run has ended, so long after its scheduler heard of the newer head. */
   supersededGone(ms: number): void;
   blocked(code: string): void;
+  /** Something of the cluster that a person must mend: `config`, `isolation-unenforced`, … */
+  alarm(what: string): void;
   published(comments: number, resolved: number): void;
   taskEnded(outcome: string, kind: TaskKind, durationMs: number): void;
   /** Something was not written because another scheduler has the task. */
@@ -54,6 +56,12 @@ export function createSchedulerMetrics(registry: Registry, queue?: Pick<TaskQueu
     name: 'drydock_blocked_total',
     help: 'Tasks put back until a person acts',
     labelNames: ['code'],
+    registers,
+  });
+  const alarms = new Counter({
+    name: 'drydock_alarms_total',
+    help: 'What a person must look at',
+    labelNames: ['what'],
     registers,
   });
   const comments = new Counter({
@@ -118,6 +126,9 @@ export function createSchedulerMetrics(registry: Registry, queue?: Pick<TaskQueu
     },
     blocked: (code) => {
       blocked.inc({ code });
+    },
+    alarm: (what) => {
+      alarms.inc({ what });
     },
     published: (added, closed) => {
       comments.inc(added);

@@ -1,6 +1,7 @@
 import { DrydockError, type Clock, type Log, type RunView } from '@drydock/core';
 import type { Gateway } from './gateway.ts';
-import type { AgentExit, AgentLaunch, Launcher } from './launchers/launcher.ts';
+import { StopSignal } from './heartbeat.ts';
+import { LeaveAgent, type AgentExit, type AgentLaunch, type Launcher, type LeftMs } from './launchers/launcher.ts';
 
 interface AgentPorts {
   readonly gateway: Gateway;
@@ -21,23 +22,68 @@ const revokeLimitMs = 5000;
  * had its time to end politely. An agent that goes on although its result is in, or although its run was ended in the
  * gateway, is ended too: it would hold a place until its deadline.
  */
-export async function runAgent(ports: AgentPorts, launch: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
-  const { runId } = launch;
+export function runAgent(
+  ports: AgentPorts,
+  launch: AgentLaunch,
+  signal: AbortSignal,
+  leftMs?: LeftMs,
+): Promise<AgentExit> {
+  return watched(ports, launch.runId, signal, leftMs, (stop, guard) => ports.launcher.run(launch, stop, guard));
+}
+
+/** Goes on with an agent of an earlier scheduler. Null: there is none. */
+export function adoptAgent(
+  ports: AgentPorts,
+  runId: string,
+  signal: AbortSignal,
+  leftMs: LeftMs,
+): Promise<AgentExit | null> {
+  return watched(ports, runId, signal, leftMs, (stop, guard) => ports.launcher.adopt(runId, stop, guard));
+}
+
+async function watched<Exit>(
+  ports: AgentPorts,
+  runId: string,
+  signal: AbortSignal,
+  leftMs: LeftMs = () => Infinity,
+  work: (stop: AbortSignal, leftMs: LeftMs) => Promise<Exit>,
+): Promise<Exit> {
   const over = new AbortController();
-  const enough = new AbortController();
-  const watching = endWhenDone(ports, runId, enough, over.signal);
-  const revoking = firstAbort(signal, over.signal).then(() => revoke(ports, runId));
+  const stop = new AbortController();
+  let isLeft = false;
+  const onAbort = () => {
+    isLeft = ports.launcher.outlivesUs && goesOn(signal.reason);
+    stop.abort(isLeft ? new LeaveAgent() : signal.reason);
+  };
+  const guard = () => {
+    try {
+      return leftMs();
+    } catch (why) {
+      isLeft = ports.launcher.outlivesUs; // it may be another's by now
+      throw why;
+    }
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const watching = endWhenDone(ports, runId, stop, over.signal);
+  const revoking = firstAbort(signal, over.signal).then(() => (isLeft ? undefined : revoke(ports, runId)));
   for (const task of [watching, revoking]) {
     task.catch(() => {
-      enough.abort(); // a bug: it shows below, once the agent is gone
+      stop.abort(); // a bug: it shows below, once the agent is gone
     });
   }
   try {
-    return await ports.launcher.run(launch, AbortSignal.any([signal, enough.signal]));
+    return await work(stop.signal, guard);
   } finally {
+    signal.removeEventListener('abort', onAbort);
     over.abort();
     await Promise.all([watching, revoking]);
   }
+}
+
+/** Whether the work is still wanted when we stop with it: our process ends, or somebody else has the task. */
+function goesOn(why: unknown): boolean {
+  return !(why instanceof StopSignal) || why.reason === 'shutdown' || why.reason === 'lease-lost';
 }
 
 function firstAbort(...signals: readonly AbortSignal[]): Promise<void> {
@@ -78,7 +124,8 @@ async function readQuietly(gateway: Gateway, runId: string, over: AbortSignal): 
   }
 }
 
-async function revoke({ gateway, log }: AgentPorts, runId: string): Promise<void> {
+/** Ends the token of a run. That it could not be told is only logged. */
+export async function revoke({ gateway, log }: Pick<AgentPorts, 'gateway' | 'log'>, runId: string): Promise<void> {
   const limit = AbortSignal.timeout(revokeLimitMs);
   try {
     await gateway.revokeRun(runId, limit);

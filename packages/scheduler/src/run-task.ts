@@ -4,6 +4,7 @@
  *
  *   observe   ask the gateway what is true of the merge request now; look for a result that nobody has published yet
  *   decide    `decideReview`: run, wait or skip
+ *   adopt     go on with the agent of an earlier scheduler, if it outlived that one
  *   launch    record the launch, let the gateway grant a run token, run the agent to its end
  *   publish   let the gateway publish the result
  *   record    end the task in the queue, or put it back: a later lease finds what was paid for and goes on from there
@@ -12,13 +13,10 @@
  */
 import {
   DrydockError,
-  Secret,
   TransientError,
-  attemptOf,
   runIdOf,
   unreachable,
   type Clock,
-  type DiffRefs,
   type Log,
   type MergeRequest,
   type ProjectAllowList,
@@ -26,25 +24,24 @@ import {
   type ReachPoint,
   type ReviewPolicy,
   type ReviewState,
-  type RunGrant,
   type RunView,
   type Sha,
   type Trigger,
 } from '@drydock/core';
 import { adoptedTooOften, type LeasedTask, type TaskQueue } from '@drydock/queue';
+import { Attempt, type AttemptEnd, type HeldTask } from './attempt.ts';
 import { decideReview, isReviewed, skipTexts, type Decision } from './decide-review.ts';
 import type { Gateway } from './gateway.ts';
 import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
-import type { AgentExit, Launcher } from './launchers/launcher.ts';
+import type { Launcher } from './launchers/launcher.ts';
+import type { PodSettings } from './launchers/pod-settings.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { recordEnding } from './record-ending.ts';
-import { runAgent } from './run-agent.ts';
 import {
   attemptClassOf,
   cancelledByPerson,
   closedMeanwhile,
   endingOfError,
-  endingOfRun,
   stoppedEnding,
   type Ending,
 } from './task-ending.ts';
@@ -59,6 +56,8 @@ export interface TaskPorts {
   readonly log: Log;
   readonly metrics: SchedulerMetrics;
   readonly policy: ReviewPolicy;
+  /** What the policy says of agents' pods; absent: the defaults. */
+  readonly pod?: PodSettings | undefined;
   /** Asked about the project as the forge names it: the path in a webhook is only what its sender says. */
   readonly isProjectAllowed: ProjectAllowList;
   /** Spreads waits; numbers from 0 to below 1. Default: chance. */
@@ -101,9 +100,16 @@ export async function runTask(
     if (task.adopted !== null) ports.metrics.adopted();
     const driver = new TaskDriver({ ...ports, log }, task, { heartbeat, signal, note });
     const ending = await driver.drive();
-    const attemptClass = driver.hasRun ? attemptClassOf(ending) : null;
-    if (attemptClass !== null) ports.metrics.attemptEnded(attemptClass);
-    await recordEnding({ ...ports, log, note, random: ports.random ?? Math.random }, times, task, ending);
+    const attemptClass = driver.attempt.hasRun ? attemptClassOf(ending) : null;
+    if (attemptClass !== null) ports.metrics.attemptEnded(driver.attempt.failureClass ?? attemptClass);
+    if (ending.kind === 'hand-over') await heartbeat.end(); // a late extension would keep the others waiting
+    const recorded = await recordEnding(
+      { ...ports, log, note, random: ports.random ?? Math.random },
+      times,
+      task,
+      ending,
+    );
+    if (recorded === 'ended') await driver.attempt.forget();
     ports.metrics.taskEnded(
       ending.kind === 'complete' ? ending.outcome.kind : ending.kind,
       task.kind,
@@ -115,32 +121,21 @@ export async function runTask(
   }
 }
 
-type Granted = Extract<RunGrant, { kind: 'granted' | 'to-exchange' }>;
-
-interface HeldTask {
-  readonly heartbeat: Heartbeat;
-  /** Aborted when the work is to stop. */
-  readonly signal: AbortSignal;
-  readonly note: TaskNote;
-}
-
 class TaskDriver {
   readonly #ports: TaskPorts;
   readonly #task: LeasedTask;
   readonly #heartbeat: Heartbeat;
   readonly #signal: AbortSignal;
   readonly #note: TaskNote;
-  /** The launch that this driver began or adopted; 0: none yet. */
-  #launch = 0;
-  /** An agent ran for it: here, or before the task was taken over. */
-  hasRun = false;
+  readonly attempt: Attempt;
 
-  constructor(ports: TaskPorts, task: LeasedTask, lease: HeldTask) {
+  constructor(ports: TaskPorts, task: LeasedTask, held: HeldTask) {
     this.#ports = ports;
     this.#task = task;
-    this.#heartbeat = lease.heartbeat;
-    this.#signal = lease.signal;
-    this.#note = lease.note;
+    this.#heartbeat = held.heartbeat;
+    this.#signal = held.signal;
+    this.#note = held.note;
+    this.attempt = new Attempt(ports, task, held);
   }
 
   /** Works on the task; answers with what is to be recorded. Rejects only with a bug. */
@@ -164,6 +159,9 @@ class TaskDriver {
 
     const unpublished = await this.#unpublishedRun(mergeRequest);
     if (unpublished !== null) return await this.#publish(unpublished);
+    const adopted = await this.attempt.adopt(mergeRequest);
+    if (adopted !== null) return await this.#afterAttempt(adopted);
+    await this.attempt.drop();
 
     const decision = await this.#decide(mergeRequest);
     metrics.decided(decision.kind, decision.reason);
@@ -186,9 +184,9 @@ class TaskDriver {
     this.#heartbeat.check();
     const begun = await queue.beginLaunch(this.#task, diffRefs.headSha);
     if (begun.kind === 'lost') return { kind: 'abandon' };
-    this.#launch = begun.launch;
     reach?.('launch.recorded');
-    return await this.#review(diffRefs, isOrder ? trigger : withoutOrder(trigger));
+    const told = isOrder ? trigger : withoutOrder(trigger);
+    return await this.#afterAttempt(await this.attempt.run(begun.launch, diffRefs, told, this.#ageMs()));
   }
 
   async #decide(mergeRequest: MergeRequest): Promise<Decision> {
@@ -223,8 +221,7 @@ class TaskDriver {
     if (run?.result?.kind !== 'review' || run.result.headSha !== mergeRequest.headSha) return null;
     const isRecorded = doneHeadSha === run.result.headSha || withoutOrder(trigger) !== trigger;
     if (run.isPublished && isRecorded && adopted?.state !== 'publishing') return null;
-    this.#launch = launch;
-    this.hasRun = true;
+    this.attempt.began(run.runId);
     return run;
   }
 
@@ -236,75 +233,17 @@ class TaskDriver {
     return { kind: 'complete', outcome: { kind: 'skipped', why: decision.reason } };
   }
 
-  async #review(diffRefs: DiffRefs, trigger: Trigger): Promise<Ending> {
-    const { gateway } = this.#ports;
-    const { taskId, subject } = this.#task;
-    const { headSha } = diffRefs;
-    this.#heartbeat.check();
-    const grant = await gateway.startRun(
-      { v: 1, taskId, launch: this.#launch, subject, diffRefs, trigger },
-      this.#signal,
-    );
-    switch (grant.kind) {
-      case 'skip':
-        this.#ports.log.info({ decision: 'skip', reason: grant.why }, 'decided');
-        this.#ports.metrics.decided('skip', grant.why);
-        await this.#note.show(
-          { kind: 'skipped', headSha, why: grant.detail },
-          this.#note.isAsked || isWorthANote(grant),
-        );
-        return { kind: 'complete', outcome: { kind: 'skipped', why: grant.why } };
+  async #afterAttempt(end: AttemptEnd): Promise<Ending> {
+    switch (end.kind) {
+      case 'review':
+        return await this.#publish(end.run);
       case 'over-budget':
-        return await this.#overBudget(headSha, grant.why);
-      case 'granted':
-      case 'to-exchange':
-        this.#ports.reach?.('launch.granted');
-        return await this.#afterRun(headSha, await this.#runAgent(headSha, grant), grant.runId);
+        return await this.#overBudget(end.headSha, end.why);
+      case 'ending':
+        return end.ending;
       default:
-        return unreachable(grant);
+        return unreachable(end);
     }
-  }
-
-  async #runAgent(headSha: Sha, grant: Granted): Promise<AgentExit> {
-    const { log, metrics } = this.#ports;
-    const { runId, deadlineSeconds } = grant;
-    const token = grant.kind === 'granted' ? new Secret(grant.token) : null;
-    await this.#note.show({ kind: 'reviewing', headSha, attempt: attemptOf(this.#launch) }, true);
-    this.#ports.reach?.('launch.announced');
-    log.info({ runId, launch: this.#launch, headSha }, 'agent launched');
-    metrics.launched(this.#ageMs());
-    this.hasRun = true;
-    const { clock } = this.#ports;
-    let stoppedAtMs = clock.monotonicMs();
-    const onAbort = () => {
-      stoppedAtMs = clock.monotonicMs();
-    };
-    this.#signal.addEventListener('abort', onAbort, { once: true });
-    const exit = await runAgent(this.#ports, { runId, token, deadlineSeconds }, this.#signal);
-    this.#signal.removeEventListener('abort', onAbort);
-    const why: unknown = this.#signal.reason;
-    if (why instanceof StopSignal && why.reason === 'superseded')
-      metrics.supersededGone(clock.monotonicMs() - stoppedAtMs);
-    this.#ports.reach?.('launch.ended');
-    const how = exit.kind === 'exited' ? { exitCode: exit.code, signal: exit.signal } : {};
-    log.info({ runId, launch: this.#launch, outcome: exit.kind, ...how }, 'agent ended');
-    return exit;
-  }
-
-  async #afterRun(headSha: Sha, exit: AgentExit, runId: string): Promise<Ending> {
-    this.#heartbeat.check();
-    const run = await this.#ports.gateway.readRun(runId, this.#signal);
-    if (run?.result?.kind === 'review') return await this.#publish(run);
-    if (run?.result?.kind === 'failed' && run.result.code.startsWith('budget.')) {
-      return await this.#overBudget(headSha, run.result.message);
-    }
-    if (exit.kind === 'exited') this.#tellLastWords(runId, exit.lastWords);
-    return endingOfRun(exit, run, this.#task.failures);
-  }
-
-  /** Why an agent did not even begin stands nowhere else. */
-  #tellLastWords(runId: string, lastWords: string): void {
-    if (lastWords !== '') this.#ports.log.warn({ runId, lastWords }, 'agent left no result');
   }
 
   async #overBudget(headSha: Sha, why: string): Promise<Ending> {
@@ -342,7 +281,7 @@ class TaskDriver {
       case 'lease-lost':
         return { kind: 'abandon' };
       case 'shutdown':
-        return stoppedEnding;
+        return this.attempt.isLeft ? { kind: 'hand-over' } : stoppedEnding;
       case 'superseded':
         this.#ports.metrics.superseded();
         return { kind: 'complete', outcome: { kind: 'superseded', why: 'a newer head was pushed' } };
@@ -359,11 +298,6 @@ class TaskDriver {
 /** An event of somebody who may not give orders is worth what any other event is: the gateway obeys orders, too. */
 function withoutOrder(trigger: Trigger): Trigger {
   return trigger === 'commanded' || trigger === 'review-requested' ? 'pushed' : trigger;
-}
-
-/** What a person would wonder about or has to mend; that a repository wants no review is known to its people. */
-function isWorthANote({ why }: Extract<RunGrant, { kind: 'skip' }>): boolean {
-  return why === 'bad-repository-config' || why === 'nothing-to-review';
 }
 
 /** A diff that does not come for very long counts like a forge that fails: not at once, but it has an end. */

@@ -5,6 +5,8 @@
  *   transient  may work the next time, and counts: an agent that crashed or ended without a result, an odd answer
  *   terminal   never will: refused, out of time, a wrong setting
  *
+ * What the machines did to an agent has a table of its own, in failure-ending.ts.
+ *
  * What the agent says about itself is a claim. It chooses among these, but cannot make itself cost nothing for ever.
  */
 import {
@@ -18,6 +20,7 @@ import {
   type TaskOutcome,
 } from '@drydock/core';
 import type { TaskFailure } from '@drydock/queue';
+import { endingOfFailure, type TaskRecordFacts } from './failure-ending.ts';
 import type { AgentExit } from './launchers/launcher.ts';
 
 /** How the work on a task ended, as it is written to the queue. */
@@ -25,7 +28,17 @@ export type Ending =
   | { readonly kind: 'complete'; readonly outcome: TaskOutcome }
   | { readonly kind: 'fail'; readonly failure: TaskFailure }
   /** Nothing goes on until a person acts. */
-  | { readonly kind: 'blocked'; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'blocked';
+      readonly code: string;
+      readonly message: string;
+      /** Not of this task alone: nothing at all may begin until then. */
+      readonly pausesAll?: true;
+    }
+  /** There is no room just now; the task waits for it, uncounted. */
+  | { readonly kind: 'no-room'; readonly code: string; readonly message: string }
+  /** Its agent goes on; whoever leases next takes both over. */
+  | { readonly kind: 'hand-over' }
   | { readonly kind: 'release'; readonly delayMs: number; readonly why: string }
   | { readonly kind: 'abandon' };
 
@@ -40,6 +53,12 @@ const infraCodes: ReadonlySet<string> = new Set([
   'forge.unavailable',
   'forge.not_ready',
   'git.unreachable',
+  'kube.unreachable',
+  'kube.timeout',
+  'kube.throttled',
+  'kube.unavailable',
+  'kube.conflict',
+  'kube.gone',
   'model.unreachable',
   'model.timeout',
   'model.rate_limited',
@@ -82,8 +101,8 @@ function endingOfStale({ code, message }: StaleError): Ending {
   return { kind: 'complete', outcome: { kind: 'cancelled', why: message } };
 }
 
-/** What a run that brought no review means for the task. `failures`: how many counted before. */
-export function endingOfRun(exit: AgentExit, run: RunView | null, failures: number): Ending {
+/** What a run that brought no review means for the task. */
+export function endingOfRun(exit: AgentExit, run: RunView | null, record: TaskRecordFacts): Ending {
   const told = run?.result;
   if (told?.kind === 'failed') return endingOfClaim(told, run?.usage.calls ?? 0);
   const fail = (cls: TaskFailure['class'], code: string, message: string): Ending => ({
@@ -100,10 +119,20 @@ export function endingOfRun(exit: AgentExit, run: RunView | null, failures: numb
         return fail('infra', 'gateway.unreachable', 'the agent could not hand in its result');
       // Once more, in case something came between; an agent that does so again will do so always.
       if (exit.code === 0)
-        return fail(failures > 0 ? 'terminal' : 'transient', 'run.incomplete', 'the agent ended without a result');
+        return fail(
+          record.failures > 0 ? 'terminal' : 'transient',
+          'run.incomplete',
+          'the agent ended without a result',
+        );
       return fail('transient', 'run.crashed', 'the agent ended unexpectedly');
     case 'aborted':
       return fail('transient', 'run.cancelled', 'the agent was ended from outside');
+    case 'failed':
+      return endingOfFailure(exit, record);
+    case 'left':
+      return { kind: 'hand-over' };
+    default:
+      return unreachable(exit);
   }
 }
 
@@ -151,8 +180,11 @@ export function attemptClassOf(ending: Ending): string | null {
       return ending.failure.class;
     case 'blocked':
       return 'blocked';
+    case 'no-room':
+      return 'capacity';
     case 'release':
     case 'abandon':
+    case 'hand-over':
       return null;
     default:
       return unreachable(ending);

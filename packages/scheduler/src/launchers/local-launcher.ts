@@ -32,13 +32,15 @@ export interface LocalLauncherSettings {
 
 type Agent = ChildProcessByStdio<Writable, null, Readable>;
 type Exited = Omit<Extract<AgentExit, { kind: 'exited' }>, 'lastWords'>;
-type Stopped = Exclude<AgentExit, { kind: 'exited' }>;
+type Stopped = Extract<AgentExit, { kind: 'timed-out' | 'aborted' }>;
 
 const lastWordsBytes = 4096;
 const letGoMs = 2000;
 
 /** Starts agents on this machine. */
 export class LocalLauncher implements Launcher {
+  readonly credential = 'grant';
+  readonly outlivesUs = false;
   readonly #settings: LocalLauncherSettings;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -59,6 +61,16 @@ export class LocalLauncher implements Launcher {
     } finally {
       await this.#removeFolder(folder, launch);
     }
+  }
+
+  /** What an earlier scheduler started ended with it. */
+  async adopt(): Promise<null> {
+    return null;
+  }
+
+  /** `run` leaves nothing. */
+  async forget(): Promise<void> {
+    return;
   }
 
   async #makeFolder({ runId, token }: AgentLaunch): Promise<string> {

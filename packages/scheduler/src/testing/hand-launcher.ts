@@ -5,6 +5,8 @@ export const exitedWell: AgentExit = { kind: 'exited', code: 0, signal: null, la
 
 /** Starts agents that tests end by hand; an aborted one ends at once. */
 export class HandLauncher implements Launcher {
+  readonly credential = 'grant';
+  readonly outlivesUs = false;
   readonly agents: { readonly launch: AgentLaunch; end: (exit: AgentExit) => void }[] = [];
   running = 0;
   mostAtOnce = 0;
@@ -21,5 +23,13 @@ export class HandLauncher implements Launcher {
     return promise.finally(() => {
       this.running -= 1;
     });
+  }
+
+  adopt(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  forget(): Promise<void> {
+    return Promise.resolve();
   }
 }

@@ -1,0 +1,238 @@
+/**
+ * One attempt at a task: a launch is granted by the gateway, its agent runs to its end, and what came of it is read. An
+ * attempt of an earlier scheduler whose agent outlived it is gone on with instead.
+ *
+ * A launch is begun once: whoever takes the task over either finds the agent of that launch, or begins the next.
+ */
+import {
+  Secret,
+  TransientError,
+  attemptOf,
+  runIdOf,
+  unreachable,
+  type DiffRefs,
+  type MergeRequest,
+  type RunGrant,
+  type RunId,
+  type RunView,
+  type Sha,
+  type Trigger,
+} from '@drydock/core';
+import type { LeasedTask } from '@drydock/queue';
+import { disruptionsOf, ranOutOfMemory } from './failure-ending.ts';
+import { StopSignal, type Heartbeat } from './heartbeat.ts';
+import type { AgentExit } from './launchers/launcher.ts';
+import { PodSettings } from './launchers/pod-settings.ts';
+import { adoptAgent, revoke, runAgent } from './run-agent.ts';
+import type { TaskPorts } from './run-task.ts';
+import { endingOfRun, type Ending } from './task-ending.ts';
+import type { TaskNote } from './task-note.ts';
+
+/** What a task in hand is worked on with. */
+export interface HeldTask {
+  readonly heartbeat: Heartbeat;
+  /** Aborted when the work is to stop. */
+  readonly signal: AbortSignal;
+  readonly note: TaskNote;
+}
+
+/** What came of an attempt: a review to be published, or how the work on the task ends. */
+export type AttemptEnd =
+  | { readonly kind: 'review'; readonly run: RunView }
+  | { readonly kind: 'over-budget'; readonly headSha: Sha; readonly why: string }
+  | { readonly kind: 'ending'; readonly ending: Ending };
+
+type Granted = Extract<RunGrant, { kind: 'granted' | 'to-exchange' }>;
+
+const defaultPod = PodSettings.parse({});
+
+/** The attempts of one task in hand. */
+export class Attempt {
+  readonly #ports: TaskPorts;
+  readonly #task: LeasedTask;
+  readonly #held: HeldTask;
+  /** Runs of which something may be left. */
+  readonly #begun = new Set<RunId>();
+  /** An agent works that goes on when we stop. */
+  isLeft = false;
+  /** An agent ran for the task: here, or before it was taken over. */
+  hasRun = false;
+  /** What befell the last agent; null: nothing but its own doing. */
+  failureClass: string | null = null;
+
+  constructor(ports: TaskPorts, task: LeasedTask, held: HeldTask) {
+    this.#ports = ports;
+    this.#task = task;
+    this.#held = held;
+  }
+
+  /** Runs a new launch, which the queue has recorded. */
+  async run(launch: number, diffRefs: DiffRefs, trigger: Trigger, waitedMs: number): Promise<AttemptEnd> {
+    const { gateway, launcher, reach } = this.#ports;
+    const { taskId, subject } = this.#task;
+    const { headSha } = diffRefs;
+    this.#held.heartbeat.check();
+    const credential = launcher.credential === 'exchange' ? { credential: launcher.credential } : {};
+    const grant = await gateway.startRun(
+      { v: 1, taskId, launch, subject, diffRefs, trigger, ...credential },
+      this.#held.signal,
+    );
+    switch (grant.kind) {
+      case 'skip':
+        return this.#skipped(headSha, grant);
+      case 'over-budget':
+        return { kind: 'over-budget', headSha, why: grant.why };
+      case 'granted':
+      case 'to-exchange':
+        reach?.('launch.granted');
+        return await this.#afterRun(headSha, await this.#runAgent(headSha, launch, grant, waitedMs), grant.runId);
+      default:
+        return unreachable(grant);
+    }
+  }
+
+  /**
+   * Goes on with the launch of an earlier scheduler if it is still what the merge request wants: the head is the same, and
+   * the gateway has not ended its run. Null: there is nothing to go on with.
+   */
+  async adopt(mergeRequest: MergeRequest): Promise<AttemptEnd | null> {
+    const { gateway, launcher, log } = this.#ports;
+    const { taskId, launch, adopted } = this.#task;
+    if (!launcher.outlivesUs || adopted === null || adopted.state === 'leased' || adopted.isLast) return null;
+    const { headSha } = mergeRequest;
+    if (mergeRequest.state !== 'opened' || headSha === null || headSha !== adopted.headSha) return null;
+    const runId = runIdOf(taskId, launch);
+    const run = await gateway.readRun(runId, this.#held.signal);
+    if (run === null || run.isRevoked) return null;
+    const exit = await this.#follow(runId, launch, () =>
+      adoptAgent(this.#ports, runId, this.#held.signal, this.#held.heartbeat.leftMs),
+    );
+    if (exit === null) {
+      log.info({ runId, launch }, 'nothing to adopt');
+      return null;
+    }
+    return await this.#afterRun(headSha, exit, runId);
+  }
+
+  /** Ends what an earlier scheduler began and nobody wants any more. */
+  async drop(): Promise<void> {
+    const { launcher } = this.#ports;
+    const { taskId, launch, adopted } = this.#task;
+    if (!launcher.outlivesUs || adopted === null || adopted.state === 'leased' || launch === 0) return;
+    const runId = runIdOf(taskId, launch);
+    this.#begun.delete(runId);
+    this.#held.heartbeat.check();
+    await revoke(this.#ports, runId);
+    await this.#forget(runId, this.#held.heartbeat.leftMs);
+  }
+
+  /** A run of the task of which something may be left, whoever began it. */
+  began(runId: RunId): void {
+    this.#begun.add(runId);
+    this.hasRun = true;
+  }
+
+  /** Removes what the runs have left; their end is recorded, so nobody looks for them any more. */
+  async forget(): Promise<void> {
+    for (const runId of this.#begun) await this.#forget(runId, () => Infinity);
+  }
+
+  /** What is left for now is removed in its time by Kubernetes, or by the reaper. */
+  async #forget(runId: RunId, leftMs: () => number): Promise<void> {
+    try {
+      await this.#ports.launcher.forget(runId, leftMs);
+    } catch (err) {
+      if (!(err instanceof TransientError)) throw err;
+      this.#ports.log.warn({ runId, err }, 'what a run has left stays for now');
+    }
+  }
+
+  async #skipped(headSha: Sha, grant: Extract<RunGrant, { kind: 'skip' }>): Promise<AttemptEnd> {
+    const { log, metrics } = this.#ports;
+    const { note } = this.#held;
+    log.info({ decision: 'skip', reason: grant.why }, 'decided');
+    metrics.decided('skip', grant.why);
+    await note.show({ kind: 'skipped', headSha, why: grant.detail }, note.isAsked || isWorthANote(grant));
+    return { kind: 'ending', ending: { kind: 'complete', outcome: { kind: 'skipped', why: grant.why } } };
+  }
+
+  async #runAgent(headSha: Sha, launch: number, grant: Granted, waitedMs: number): Promise<AgentExit> {
+    const { log, metrics, reach } = this.#ports;
+    const { runId, deadlineSeconds } = grant;
+    const token = grant.kind === 'granted' ? new Secret(grant.token) : null;
+    const pod = await this.#pod();
+    await this.#held.note.show({ kind: 'reviewing', headSha, attempt: attemptOf(launch) }, true);
+    reach?.('launch.announced');
+    log.info({ runId, launch, headSha }, 'agent launched');
+    metrics.launched(waitedMs);
+    return await this.#follow(runId, launch, () =>
+      runAgent(
+        this.#ports,
+        { runId, taskId: this.#task.taskId, token, deadlineSeconds, pod },
+        this.#held.signal,
+        this.#held.heartbeat.leftMs,
+      ),
+    );
+  }
+
+  async #pod(): Promise<PodSettings> {
+    const { pod = defaultPod, queue } = this.#ports;
+    if (pod.memoryAfterOom === null || this.#task.failures === 0) return pod;
+    return ranOutOfMemory(await queue.events(this.#task.taskId)) ? { ...pod, memory: pod.memoryAfterOom } : pod;
+  }
+
+  async #follow<Exit extends AgentExit | null>(runId: RunId, launch: number, work: () => Promise<Exit>): Promise<Exit> {
+    const { clock, log, metrics, launcher, reach } = this.#ports;
+    const { signal } = this.#held;
+    let stoppedAtMs = clock.monotonicMs();
+    const onAbort = () => {
+      stoppedAtMs = clock.monotonicMs();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.began(runId);
+    this.isLeft = launcher.outlivesUs;
+    const exit = await work();
+    signal.removeEventListener('abort', onAbort);
+    if (exit?.kind === 'left') return exit;
+    this.isLeft = false;
+    const why: unknown = signal.reason;
+    if (why instanceof StopSignal && why.reason === 'superseded')
+      metrics.supersededGone(clock.monotonicMs() - stoppedAtMs);
+    if (exit === null) return exit;
+    reach?.('launch.ended');
+    const how = exit.kind === 'exited' ? { exitCode: exit.code, signal: exit.signal } : {};
+    const failed = exit.kind === 'failed' ? { reason: `${exit.class}: ${exit.reason} ${exit.message}`.trim() } : {};
+    log.info({ runId, launch, outcome: exit.kind, ...how, ...failed }, 'agent ended');
+    return exit;
+  }
+
+  async #afterRun(headSha: Sha, exit: AgentExit, runId: RunId): Promise<AttemptEnd> {
+    const { gateway, metrics, queue } = this.#ports;
+    this.#held.heartbeat.check();
+    const run = await gateway.readRun(runId, this.#held.signal);
+    if (run?.result?.kind === 'review') return { kind: 'review', run };
+    if (run?.result?.kind === 'failed' && run.result.code.startsWith('budget.')) {
+      return { kind: 'over-budget', headSha, why: run.result.message };
+    }
+    if (exit.kind === 'exited') this.#tellLastWords(runId, exit.lastWords);
+    let disruptions = 0;
+    if (exit.kind === 'failed') {
+      this.failureClass = exit.class;
+      if (exit.class === 'config' || exit.class === 'isolation-unenforced') metrics.alarm(exit.class);
+      if (exit.class === 'infra') disruptions = disruptionsOf(await queue.events(this.#task.taskId));
+    }
+    const hasMoreMemory = (this.#ports.pod ?? defaultPod).memoryAfterOom !== null;
+    const { failures } = this.#task;
+    return { kind: 'ending', ending: endingOfRun(exit, run, { failures, disruptions, hasMoreMemory }) };
+  }
+
+  /** Why an agent did not even begin stands nowhere else. */
+  #tellLastWords(runId: string, lastWords: string): void {
+    if (lastWords !== '') this.#ports.log.warn({ runId, lastWords }, 'agent left no result');
+  }
+}
+
+/** What a person would wonder about or has to mend; that a repository wants no review is known to its people. */
+function isWorthANote({ why }: Extract<RunGrant, { kind: 'skip' }>): boolean {
+  return why === 'bad-repository-config' || why === 'nothing-to-review';
+}
