@@ -109,7 +109,10 @@ export class MemoryPlaces {
       }
       const ready = this.#readyOf(project);
       const [first] = [...ready].map((taskId) => this.#scored(taskId)).sort(byScore);
-      if (first === undefined) continue;
+      if (first === undefined) {
+        this.#turns.leave(project);
+        continue;
+      }
       ready.delete(first.taskId);
       this.#turns.serve(project, weight, ready.size > 0);
       return first.taskId;

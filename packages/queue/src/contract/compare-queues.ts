@@ -5,11 +5,16 @@ import { MemoryTaskQueue } from '../memory-task-queue.ts';
 import type { RedisConnection } from '../redis-connection.ts';
 import { RedisTaskQueue } from '../redis-task-queue.ts';
 import type { HeldLease } from '../task-queue.ts';
-import { answerOf, isLease, modelSettings, observe, observeAll, type ModelStep } from './queue-model.ts';
+import { answerOf, answerWord, isLease, modelSettings, observe, observeAll, type ModelStep } from './queue-model.ts';
 import { MovableTime, noonEpoch } from './queue-under-test.ts';
 
-/** Lets both queues go the same way, and fails where they part. */
-export async function compareQueues(redis: RedisConnection, keyPrefix: string, sequence: readonly ModelStep[]) {
+/** Lets both queues go the same way, and fails where they part. `onAnswer` hears what each command was answered. */
+export async function compareQueues(
+  redis: RedisConnection,
+  keyPrefix: string,
+  sequence: readonly ModelStep[],
+  onAnswer: (answer: string) => void = () => undefined,
+): Promise<void> {
   const time = new MovableTime();
   const random = () => 0.5;
   const settings = modelSettings;
@@ -36,6 +41,8 @@ export async function compareQueues(redis: RedisConnection, keyPrefix: string, s
         answerOf(step.run(onRedis, leases)),
       ]);
       same(story, actual, expected);
+      const word = answerWord(step.command, expected);
+      if (word !== null) onAnswer(`${step.command}: ${word}`);
       if (isLease(expected)) leases.push({ taskId: expected.taskId, lease: expected.lease });
     }
     same(story, ...(await Promise.all([observe(onRedis), observe(memory)])));
@@ -74,6 +81,12 @@ async function checkPlaces(redis: RedisConnection, root: string, story: readonly
     const [forge = ''] = project.split(':');
     if (turn === null && mayRun) stuck.push(project);
     if (turn !== null && (await redis.zscore(`${root}turns:${forge}`, turn)) === null) stuck.push(`${project} lost`);
+  }
+  for (const key of keys.filter((name) => name.startsWith('turns:'))) {
+    for (const turn of await redis.zrange(`${root}${key}`, '0', '-1')) {
+      const project = `${key.slice('turns:'.length)}${turn.slice(turn.indexOf(':'))}`;
+      if ((await redis.hget(`${root}project:${project}`, 'turn')) !== turn) stuck.push(`${turn} of nobody`);
+    }
   }
   const facts = (of: object) => ({ story, ...of });
   expect(

@@ -56,6 +56,33 @@ export function controlContract(makeQueue: MakeQueue): void {
       expect(Math.abs(order.filter((id) => id === '1').length - 12)).toBeLessThanOrEqual(1);
     });
 
+    it('goes on when the turn of a project comes whose only task was cancelled', async () => {
+      const { queue } = await makeQueue();
+      await queue.enqueue(ofProject('1'), atOnce);
+      await queue.enqueue(ofProject('2', 1, 'github'), atOnce);
+      await queue.cancel('review:github:2:1', 'ann');
+
+      const first = await mustLease(queue);
+      await queue.complete(first, { kind: 'done' });
+      await queue.retry(first.taskId, 'ann');
+
+      expect((await leaseNext(queue))?.taskId).toBe(first.taskId);
+    });
+
+    it('knows what a project is called of which a task runs again after long', async () => {
+      const { queue } = await makeQueue();
+      const first = await mustRun(queue, ofProject('1'));
+      await queue.complete(first, { kind: 'done' });
+      for (let iid = 1; iid <= 5; iid += 1) {
+        await queue.complete(await mustRun(queue, ofProject('2', iid)), { kind: 'done' });
+      }
+      await queue.retry(first.taskId, 'ann');
+
+      const { projects } = await queue.projects({ limit: 10 });
+
+      expect(projects.map(({ projectPath }) => projectPath)).toEqual(['group/1']);
+    });
+
     it('holds the limits of forges and projects, and goes on when a slot is free', async () => {
       const { queue } = await makeQueue();
       await queue.setShares(new Map([['gitlab:1', { weight: 1, maxRunning: 1 }]]));

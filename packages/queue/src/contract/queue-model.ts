@@ -11,6 +11,7 @@ import {
   type TaskOutcome,
 } from '@drydock/core';
 import fc from 'fast-check';
+import { z } from 'zod';
 import type { HeldLease, TaskQueue } from '../task-queue.ts';
 import { aFailure, aTaskRequest, noonMs, sha } from './queue-under-test.ts';
 
@@ -22,9 +23,50 @@ export const modelSettings = {
   infraRetry: { maxAttempts: 2, baseMs: 1_000, capMs: 10_000 },
 };
 
+/** What a sequence asks for of which the answer says what became of it. */
+type ModelCommand = keyof typeof everyAnswer | 'other';
+
+/** All answers of each command, as `answerWord` names them. */
+export const everyAnswer = {
+  enqueue: ['queued', 'coalesced', 'duplicate', 'superseding', 'marked-dirty'],
+  lease: ['none', 'leased', 'adopted leased', 'adopted running', 'adopted publishing'],
+  extend: ['held', 'held superseded', 'held closed', 'held cancelled', 'lost'],
+  beginLaunch: ['begun', 'lost', 'merge_request.head_moved'],
+  beginPublishing: ['publishing', 'lost'],
+  complete: ['completed', 'completed requeued', 'lost'],
+  fail: ['retrying', 'dead', 'cancelled', 'lost'],
+  release: ['released', 'cancelled', 'lost'],
+  handOver: ['handed-over', 'lost'],
+  interrupt: ['interrupted', 'absent'],
+  cancel: ['cancelled', 'cancelling', 'absent'],
+  retry: ['queued', 'waiting', 'running', 'absent'],
+  pause: ['paused', 'already'],
+  resume: ['resumed', 'absent'],
+} as const;
+
+const Answer = z.object({
+  kind: z.string().optional(),
+  refused: z.string().optional(),
+  requeued: z.boolean().optional(),
+  interrupt: z.string().nullish(),
+  adopted: z.object({ state: z.string() }).nullish(),
+});
+
+/** An answer in a word or two; null: nothing was asked, as of a lease that nobody had. */
+export function answerWord(command: ModelCommand, answer: unknown): string | null {
+  if (command === 'other') return null;
+  if (typeof answer === 'string') return answer;
+  if (answer === null) return command === 'lease' ? 'none' : null;
+  const { kind, refused, requeued, interrupt, adopted } = Answer.parse(answer);
+  if (refused !== undefined) return refused;
+  if (command === 'lease') return adopted === undefined || adopted === null ? 'leased' : `adopted ${adopted.state}`;
+  return [kind, requeued === true ? 'requeued' : null, interrupt].filter((word) => typeof word === 'string').join(' ');
+}
+
 /** One operation on a queue; `leases` are all that were given so far, old ones included. */
 export interface QueueStep {
   readonly label: string;
+  readonly command: ModelCommand;
   readonly run: (queue: TaskQueue, leases: readonly HeldLease[]) => Promise<unknown>;
 }
 
@@ -70,6 +112,7 @@ function enqueueStep(projects: fc.Arbitrary<ModelProject>): fc.Arbitrary<QueueSt
       const command = hasCommand ? { verb: 'review' as const, noteId: '1', userId: '2' } : null;
       const request = { ...aTaskRequest({ ...facts, command }), subject: { ...project, iid } };
       return {
+        command: 'enqueue',
         label: `enqueue ${JSON.stringify({ request, deliveryKeys, debounceMs, maxDebounceMs })}`,
         run: (queue) => queue.enqueue(request, { deliveryKeys, debounceMs, maxDebounceMs }),
       };
@@ -83,26 +126,40 @@ const leaseStep = fc
     perProject: fc.constantFrom(null, null, 1, 2),
   })
   .map((limits): QueueStep => ({
+    command: 'lease',
     label: `lease within ${JSON.stringify(limits)}`,
     run: (queue) => queue.lease({ owner: 'model', ttlMs: 10_000, limits }),
   }));
 
-type HeldAct = readonly [string, (queue: TaskQueue, held: HeldLease) => Promise<unknown>];
+type HeldAct = readonly [
+  name: string,
+  act: (queue: TaskQueue, held: HeldLease) => Promise<unknown>,
+  command: ModelCommand,
+];
 const heldAct: fc.Arbitrary<HeldAct> = fc.oneof(
   fc.constantFrom<HeldAct>(
-    ['extend', (queue, held) => queue.extend(held, 10_000)],
-    ['beginPublishing', (queue, held) => queue.beginPublishing(held)],
-    ['handOver', (queue, held) => queue.handOver(held)],
-    ['release', (queue, held) => queue.release(held, { delayMs: 0, why: 'model' })],
-    ['release for 7 s', (queue, held) => queue.release(held, { delayMs: 7_000, why: 'model | again' })],
+    ['extend', (queue, held) => queue.extend(held, 10_000), 'extend'],
+    ['beginPublishing', (queue, held) => queue.beginPublishing(held), 'beginPublishing'],
+    ['handOver', (queue, held) => queue.handOver(held), 'handOver'],
+    ['release', (queue, held) => queue.release(held, { delayMs: 0, why: 'model' }), 'release'],
+    ['release for 7 s', (queue, held) => queue.release(held, { delayMs: 7_000, why: 'model | again' }), 'release'],
   ),
-  head.map((commit): HeldAct => [`beginLaunch ${commit}`, (queue, held) => queue.beginLaunch(held, commit)]),
-  outcome.map((end): HeldAct => [`complete ${JSON.stringify(end)}`, (queue, held) => queue.complete(held, end)]),
-  failure.map((fault): HeldAct => [`fail ${JSON.stringify(fault)}`, (queue, held) => queue.fail(held, fault)]),
+  head.map((commit): HeldAct => [
+    `beginLaunch ${commit}`,
+    (queue, held) => queue.beginLaunch(held, commit),
+    'beginLaunch',
+  ]),
+  outcome.map((end): HeldAct => [
+    `complete ${JSON.stringify(end)}`,
+    (queue, held) => queue.complete(held, end),
+    'complete',
+  ]),
+  failure.map((fault): HeldAct => [`fail ${JSON.stringify(fault)}`, (queue, held) => queue.fail(held, fault), 'fail']),
 );
 /** Counted back from the newest lease, which mostly still holds. */
 const heldIndex = fc.oneof({ weight: 6, arbitrary: fc.nat({ max: 1 }) }, { weight: 1, arbitrary: fc.nat({ max: 9 }) });
-const heldStep = fc.tuple(heldIndex, heldAct).map(([index, [name, act]]): QueueStep => ({
+const heldStep = fc.tuple(heldIndex, heldAct).map(([index, [name, act, command]]): QueueStep => ({
+  command,
   label: `${name} by ${index}`,
   run: async (queue, leases) => {
     const held = leases.at(-1 - index);
@@ -110,12 +167,27 @@ const heldStep = fc.tuple(heldIndex, heldAct).map(([index, [name, act]]): QueueS
   },
 }));
 
+/** Rarely asked for by chance alone: the newest holder hears that it is to stop. */
+const stopStep = fc
+  .constantFrom('superseded' as const, 'closed' as const, 'cancelled' as const)
+  .map((interrupt): QueueStep => ({
+    command: 'extend',
+    label: `${interrupt} and extend by 0`,
+    run: async (queue, leases) => {
+      const held = leases.at(-1);
+      if (held === undefined) return null;
+      await queue.interrupt(held.taskId, interrupt);
+      return queue.extend(held, 10_000);
+    },
+  }));
+
 function orderStep(projects: fc.Arbitrary<ModelProject>): fc.Arbitrary<QueueStep> {
   return fc
     .tuple(projects, fc.constantFrom(1, 2), fc.constantFrom('cancel', 'retry', 'superseded', 'closed', 'cancelled'))
     .map(([project, iid, order]): QueueStep => {
       const taskId = taskIdOf('review', { ...project, iid });
       return {
+        command: order === 'cancel' || order === 'retry' ? order : 'interrupt',
         label: `${order} ${taskId}`,
         run: (queue) => {
           if (order === 'cancel') return queue.cancel(taskId, 'ann');
@@ -133,6 +205,7 @@ function pauseStep(projects: fc.Arbitrary<ModelProject>): fc.Arbitrary<QueueStep
     { weight: 4, arbitrary: projects.map((project): PauseScope => ({ kind: 'project', ...project })) },
   );
   return fc.tuple(scope, fc.boolean()).map(([where, begins]): QueueStep => ({
+    command: begins ? 'pause' : 'resume',
     label: `${begins ? 'pause' : 'resume'} ${JSON.stringify(where)}`,
     run: (queue) => (begins ? queue.pause(where, 'ann', 'model') : queue.resume(where, 'bob')),
   }));
@@ -145,16 +218,22 @@ function sharesStep(projects: fc.Arbitrary<ModelProject>): fc.Arbitrary<QueueSte
   });
   return fc.array(fc.tuple(projects, share), { maxLength: 2 }).map((pairs): QueueStep => {
     const shares = new Map<ProjectKey, ProjectShare>(pairs.map(([project, its]) => [projectKeyOf(project), its]));
-    return { label: `shares ${JSON.stringify([...shares])}`, run: (queue) => queue.setShares(shares) };
+    return {
+      command: 'other',
+      label: `shares ${JSON.stringify([...shares])}`,
+      run: (queue) => queue.setShares(shares),
+    };
   });
 }
 
 const pagesStep = fc.constantFrom(1, 2, 3).map((limit): QueueStep => ({
+  command: 'other',
   label: `pages of ${limit}`,
   run: async (queue) => [await allPages(limit, (at) => queue.list(at)), await projectsOf(queue, limit)],
 }));
 
 const sweepStep = fc.constant<QueueStep>({
+  command: 'other',
   label: 'sweep done',
   run: async (queue) => queue.sweepDone((await queue.epoch()).epoch),
 });
@@ -177,8 +256,9 @@ export function sequencesOver(
     fc.oneof(
       { weight: 12, arbitrary: enqueueStep(projects) },
       { weight: 9, arbitrary: leaseStep },
-      { weight: 10, arbitrary: heldStep },
-      { weight: 3, arbitrary: orderStep(projects) },
+      { weight: 14, arbitrary: heldStep },
+      { weight: 2, arbitrary: stopStep },
+      { weight: 6, arbitrary: orderStep(projects) },
       { weight: 2, arbitrary: pauseStep(projects) },
       { weight: 2, arbitrary: sharesStep(projects) },
       { weight: 1, arbitrary: pagesStep },

@@ -118,7 +118,11 @@ local function one(at)
   note(change, task, now, reply, ARGV[at + 11], ARGV[at + 12])
   write(KEY, task, change)
   index(ID, from, task.state, now)
-  if task.path and not late then show_path(PROJECT, known[3], task.path) end
+  if late and not known[3] then
+    recall(PROJECT, task)
+  elseif task.path and not late then
+    show_path(PROJECT, known[3], task.path)
+  end
   if not running then put(ID, PROJECT, task, known, reply == 'queued') end
   return reply
 end

@@ -238,7 +238,10 @@ local function first_in_turn()
     if not ok then
       set_aside(turn, project)
     elseif not first then
+      -- Whatever its hash says: a turn that stayed would come up for ever.
+      call('ZREM', turns_key(turn.forge), turn.member)
       leave(project)
+      rest(project)
     else
       local task = readable(first[1], waits)
       if task then

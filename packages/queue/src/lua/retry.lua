@@ -9,6 +9,7 @@ if not from then return 'absent' end
 if RUNNING[from] then return 'running' end
 expect('zset', state_key(from), state_key('waiting'))
 expect_places(project)
+expect('hash', project_key(project))
 
 local change = { state = 'waiting', updated = now, wNotBefore = 0, wUrgent = '1', wFailures = 0, wInfra = 0, wReady = now }
 if from == 'waiting' then
@@ -22,6 +23,7 @@ note(change, task, now, 'retried', ARGV[5], '')
 call('PERSIST', KEY)
 write(KEY, task, change)
 index(ID, from, 'waiting', now)
+recall(project, task)
 place(ID, project, task, now, from == 'waiting')
 flush()
 wake()

@@ -5,6 +5,7 @@
 -- turns:<forge>     zset of projects that want a turn: `<order of arrival>:<project id>`; score = virtual start time
 -- project:<project> hash: turn (its member there, if it is in turn), finish (where its last turn ended), path,
 --                   delayed (how many of its tasks are in `due`; for people)
+-- path:<project>    what a project was called that is forgotten; as long as its tasks may be asked to run again
 -- projects, forges  zsets with score 0, in the order of their names
 -- idle              zset of projects that have nothing; score = finish. Forgotten once virtual time has passed it
 -- leases, leases:<forge>, leases:<project>  zsets of tasks that hold a lease; score = expiry
@@ -90,6 +91,15 @@ local function leave(project)
   call('HDEL', project_key(project), 'turn')
 end
 
+-- A task of a project that was forgotten waits again, and nothing new says what it is called.
+local function path_key(project) return ROOT .. 'path:' .. project end
+local function recall(project, task)
+  if call('HEXISTS', project_key(project), 'path') == 1 then return end
+  local kept = pcall_redis('GET', path_key(project))
+  call('HSET', project_key(project), 'path', type(kept) == 'string' and kept or task.path or '')
+  call('ZADD', PROJECTS, 0, project)
+end
+
 -- A project that has nothing is forgotten some time; not before virtual time has passed its last turn.
 local function rest(project)
   if call('EXISTS', ready_key(project), LEASES .. ':' .. project) > 0 then return end
@@ -100,9 +110,12 @@ end
 local function forget_idle(time)
   for _, project in ipairs(call('ZRANGEBYSCORE', IDLE, '-inf', text(time), 'LIMIT', 0, TRIM_BATCH)) do
     call('ZREM', IDLE, project)
-    local delayed = tonumber(call('HGET', project_key(project), 'delayed') or 0)
-    local busy = delayed > 0 or call('EXISTS', ready_key(project), LEASES .. ':' .. project) > 0
+    -- One that is still in turn, though its last task was cancelled, rests when its turn comes.
+    local known = call('HMGET', project_key(project), 'delayed', 'turn')
+    local busy = known[2] or tonumber(known[1] or 0) > 0 or call('EXISTS', ready_key(project), LEASES .. ':' .. project) > 0
     if not busy and call('HEXISTS', SHARES, project) == 0 and not is_project_paused(project) then
+      local path = call('HGET', project_key(project), 'path')
+      if path then call('SET', path_key(project), path, 'PX', ARGV[3]) end
       call('DEL', project_key(project))
       call('ZREM', PROJECTS, project)
     end
