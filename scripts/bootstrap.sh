@@ -145,6 +145,7 @@ if asked_for --cluster; then
   needs clang-19 clang-19
   needs llc-19 llvm-19
   needs debootstrap debootstrap
+  needs bpftool bpftool
   needs buildah buildah
   if [ -n "$packages" ] && can_apt; then
     # shellcheck disable=SC2086 # a list of words

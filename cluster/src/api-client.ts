@@ -21,10 +21,10 @@ export async function askApi(
   path: string,
   {
     method = 'GET',
-    body,
+    yaml,
     signal,
     timeoutMs = 5_000,
-  }: { method?: 'GET' | 'POST'; body?: unknown; signal: AbortSignal; timeoutMs?: number },
+  }: { method?: 'GET' | 'POST'; yaml?: string; signal: AbortSignal; timeoutMs?: number },
 ): Promise<ApiAnswer | null> {
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -40,7 +40,7 @@ export async function askApi(
         ca: access.authority,
         cert: access.pair.certificate,
         key: access.pair.key,
-        headers: body === undefined ? {} : { 'content-type': 'application/json' },
+        headers: yaml === undefined ? {} : { 'content-type': 'application/yaml' },
       },
       (response) => {
         let text = '';
@@ -58,6 +58,6 @@ export async function askApi(
       if (signal.aborted) reject(error);
       else resolve(null);
     });
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    sent.end(yaml);
   });
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { findGo } from './go-toolchain.ts';
 import { goBuildArgs, goBuildEnvironment, moduleFolder, requiredVersion, type ModuleSource } from './go-build.ts';
+import { imageProducts } from './images.ts';
 import { holdLock } from './hold-lock.ts';
 import { isMade, makeProduct } from './make-product.ts';
 import { toolModules, type Program, type ToolModule, type ToolModuleName } from './programs.ts';
@@ -40,26 +41,35 @@ export type Wanted = readonly { readonly module: ToolModuleName; readonly name: 
 
 /** Everything that is built of the wanted programs, ready or not, in the order that they are built in. */
 export function productsOf(workshop: Workshop, wanted: Wanted): readonly Product[] {
-  return (workshop.modules ?? toolModules).flatMap((module) => {
-    const programs = module.programs.filter(({ name }) =>
+  const programs = (workshop.modules ?? toolModules).flatMap((module) => {
+    const ofModule = module.programs.filter(({ name }) =>
       wanted.some((want) => want.module === module.name && want.name === name),
     );
-    if (programs.length === 0) return [];
+    if (ofModule.length === 0) return [];
     const source = readSource(workshop.toolsFolder, module);
     const folder = join(workshop.cacheRoot, moduleFolder(source, `${process.platform}-${process.arch}`));
-    const products = programs.map((program) => programProduct(source, program, join(folder, 'bin')));
+    const products = ofModule.map((program) => programProduct(source, program, join(folder, 'bin')));
     return module.name === 'cilium' ? [...products, ciliumSources(source, folder)] : products;
   });
+  return wanted.some(({ name }) => name === 'kubelet') ? [...programs, ...imageProducts(workshop.cacheRoot)] : programs;
 }
 
 /** Where the wanted programs are, once they are built. */
 export function builtPrograms(workshop: Workshop, wanted: Wanted, first: readonly string[] = []): Programs {
-  const folders = [...new Set(productsOf(workshop, wanted).map(({ path }) => join(path, '..')))];
+  const products = productsOf(workshop, wanted);
+  const folders = [...new Set(products.map(({ path }) => join(path, '..')))];
   const key = createHash('sha256')
     .update(JSON.stringify([...first, ...folders]))
     .digest('hex')
     .slice(0, 16);
-  return programsIn([...first, ...folders], key);
+  const find = (name: string) => products.find((product) => product.name === name)?.path ?? null;
+  const pause = find('pause');
+  const images = products.map(({ path }) => path).filter((path) => path.endsWith('.tar'));
+  return programsIn(
+    [...first, ...folders],
+    key,
+    pause === null ? null : { pause, images, cilium: find(ciliumSourcesName) },
+  );
 }
 
 /** Builds what is missing of the wanted programs, one at a time; nothing is done if nothing is. */
@@ -144,12 +154,13 @@ function programProduct({ module, folder, goMod }: ModuleSource, program: Progra
   };
 }
 
+const ciliumSourcesName = 'cilium-sources';
 const ModuleInfo = z.object({ Dir: z.string() });
 
 /** Cilium compiles its datapath when it starts, and its CRDs must be there before: both are files of the module. */
 function ciliumSources({ module, folder, goMod }: ModuleSource, cached: string): Product {
   return {
-    name: 'cilium-sources',
+    name: ciliumSourcesName,
     path: join(cached, 'sources'),
     expectedSeconds: 2,
     async make(go, unfinished, signal) {

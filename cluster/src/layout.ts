@@ -23,6 +23,8 @@ export interface NodeLayout {
   readonly address: string;
   /** The name that `ip netns` lists. */
   readonly netns: string;
+  /** What the node sees beyond its network interface: one host, at `worldAddress` and at addresses of the internet. */
+  readonly worldNetns: string;
   /** Below the root of each cgroup hierarchy. */
   readonly cgroup: string;
 }
@@ -33,8 +35,8 @@ export const apiServiceAddress = '10.96.0.1';
 /** Nobody answers there: task pods have no DNS, and what probes for one needs an address to probe. */
 export const dnsServiceAddress = '10.96.0.10';
 export const nodeAddress = '172.30.0.2';
-/** Of the other end of the node's veth pair, which leads nowhere. */
-export const nodeGateway = '172.30.0.1';
+/** Of the other end of the node's veth pair: all that there is outside. */
+export const worldAddress = '172.30.0.1';
 export const apiPort = 6443;
 
 const clusterName = /^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$/;
@@ -57,6 +59,12 @@ export function layoutOf(name: string, level: Level, stateRoot: string): Layout 
     node:
       level === 'control-plane'
         ? null
-        : { name: 'node0', address: nodeAddress, netns: `drydock-${id}`, cgroup: `drydock-${id}` },
+        : {
+            name: 'node0',
+            address: nodeAddress,
+            netns: `drydock-${id}`,
+            worldNetns: `drydock-${id}-world`,
+            cgroup: `drydock-${id}`,
+          },
   };
 }

@@ -68,8 +68,8 @@ export function readProcesses(): readonly ProcessFacts[] {
 /** What shows that a process belongs to a cluster; each of them is enough. */
 export interface Membership {
   readonly folder: string;
-  /** The cluster's network namespace as `ProcessFacts` writes it, or null if it has none. */
-  readonly netns: string | null;
+  /** The cluster's network namespaces as `ProcessFacts` writes them. */
+  readonly netns: readonly string[];
   /** Those in the cluster's cgroups. */
   readonly cgroupPids: ReadonlySet<number>;
 }
@@ -85,6 +85,9 @@ export function membersOf(
   for (let pid: number | undefined = ownPid; pid !== undefined && !ours.has(pid); pid = parents.get(pid)) ours.add(pid);
   return processes
     .filter(({ pid }) => pid > 1 && !ours.has(pid))
-    .filter((found) => found.mark === folder || (netns !== null && found.netns === netns) || cgroupPids.has(found.pid))
+    .filter(
+      (found) =>
+        found.mark === folder || (found.netns !== null && netns.includes(found.netns)) || cgroupPids.has(found.pid),
+    )
     .map(({ pid }) => pid);
 }

@@ -28,7 +28,7 @@ export async function endParts(name: string, stateRoot: string, signal: AbortSig
   if (node === null) throw new Error('the full level has a node');
   const members = () =>
     membersOf(
-      { folder, netns: netnsLink(node.netns), cgroupPids: cgroupPids(node.cgroup) },
+      { folder, netns: [node.netns, node.worldNetns].flatMap(netnsLink), cgroupPids: cgroupPids(node.cgroup) },
       readProcesses(),
       process.pid,
     );
@@ -42,7 +42,8 @@ export async function endParts(name: string, stateRoot: string, signal: AbortSig
   );
   for (const mount of mountsBelow(folder, readFileSync('/proc/self/mounts', 'utf8')))
     await runOk('umount', ['--lazy', mount], { signal });
-  if (existsSync(join(netnsFolder, node.netns))) await runOk('ip', ['netns', 'delete', node.netns], { signal });
+  for (const netns of [node.worldNetns, node.netns])
+    if (existsSync(join(netnsFolder, netns))) await runOk('ip', ['netns', 'delete', netns], { signal });
   for (const cgroup of cgroupsOf(node.cgroup))
     await poll(() => removeCgroup(cgroup), { what: `${cgroup} is removed`, timeoutMs: 10_000, signal });
 }
@@ -61,11 +62,11 @@ export function mountsBelow(folder: string, mounts: string): readonly string[] {
 }
 
 /** What the link of a process in the namespace reads. */
-function netnsLink(name: string): string | null {
+function netnsLink(name: string): readonly string[] {
   try {
-    return `net:[${statSync(join(netnsFolder, name)).ino}]`;
+    return [`net:[${statSync(join(netnsFolder, name)).ino}]`];
   } catch {
-    return null;
+    return [];
   }
 }
 

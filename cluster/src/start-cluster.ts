@@ -10,10 +10,12 @@ import { holdLock } from './hold-lock.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
 import { apiPort, layoutOf, type Layout } from './layout.ts';
 import type { Level } from './levels.ts';
-import { identify, isAlive } from './proc.ts';
+import { identify, isAlive, type ProcessId } from './proc.ts';
 import type { Programs } from './programs-of-machine.ts';
 import { endParts, removeCluster } from './remove-cluster.ts';
+import { startRelay } from './relay.ts';
 import { createCredentials, startControlPlane } from './start-control-plane.ts';
+import { createPlace, startKubelet, startMachine } from './start-node.ts';
 
 export interface StartOptions {
   /** At most 24 of a-z, 0-9 and -. Clusters of other names do not touch this one. */
@@ -120,13 +122,15 @@ async function lockCluster(
 }
 
 async function startFromNothing(layout: Layout, options: StartOptions): Promise<void> {
-  const { signal, onProgress = () => undefined } = options;
+  const { signal, programs, onProgress = () => undefined } = options;
+  const { node } = layout;
+  if (node !== null && programs.nodeFiles === null) throw new Error('these programs make no node');
   mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
   let state: ClusterState = {
     v: 1,
     level: layout.level,
     phase: 'starting',
-    programs: options.programs.key,
+    programs: programs.key,
     owner: options.isKept === true ? null : identify(process.pid),
     ports: await choosePorts(layout),
     processes: {},
@@ -137,15 +141,31 @@ async function startFromNothing(layout: Layout, options: StartOptions): Promise<
   };
   save({});
   try {
-    onProgress('starting etcd, API server and controller manager');
+    onProgress(
+      node === null ? 'starting etcd, API server and controller manager' : 'starting etcd, API server and node',
+    );
+    if (node !== null) await createPlace(layout, node, signal);
     const credentials = await createCredentials(layout, state.ports, signal);
     const access: ApiAccess = { port: state.ports.outside, authority: credentials.authority, pair: credentials.admin };
-    await startControlPlane(layout, options.programs, state.ports, {
-      access,
-      enter: [],
-      signal,
-      onPart: ({ name, id }) => save({ processes: { ...state.processes, [name]: id } }),
-    });
+    const onPart = ({ name, id }: { name: string; id: ProcessId }) =>
+      save({ processes: { ...state.processes, [name]: id } });
+    const enter = node === null ? [] : [join(layout.folder, 'enter-network')];
+    const controlPlane = () => startControlPlane(layout, programs, state.ports, { access, enter, signal, onPart });
+    if (node === null || programs.nodeFiles === null) {
+      await controlPlane();
+    } else {
+      const start = { programs, files: programs.nodeFiles, signal, onPart };
+      const target = {
+        network: 'network',
+        port: state.ports.outside,
+        host: node.address,
+        targetPort: apiPort,
+      } as const;
+      onPart({ name: 'relay', id: (await startRelay(layout, target)).id });
+      await Promise.all([controlPlane(), startMachine(layout, node, start)]);
+      onProgress('waiting for the node');
+      await startKubelet(layout, node, access, start);
+    }
     save({ phase: 'up' });
   } catch (error) {
     // The files stay: the logs are there.

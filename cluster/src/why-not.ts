@@ -19,7 +19,7 @@ const needs: Readonly<Record<Level, Readonly<Record<string, string>>>> = {
     'pkg-config': 'pkg-config',
     debootstrap: 'debootstrap',
   },
-  full: { 'clang-19': 'clang-19', 'llc-19': 'llvm-19' },
+  full: { 'clang-19': 'clang-19', 'llc-19': 'llvm-19', bpftool: 'bpftool' },
 };
 
 /** Why a cluster of this level cannot run on this machine, in words for a person, or null if it can. */
