@@ -23,7 +23,7 @@ import type { z } from 'zod';
 import type { Caller } from './control-tokens.ts';
 import { operations, type Operation } from './operations.ts';
 import type { RunLogs } from './run-logs.ts';
-import { attemptsOf, summaryOf, waitingReason } from './task-views.ts';
+import { attemptsOf, launchOf, summaryOf, waitingReason } from './task-views.ts';
 
 /** What the operations work on. */
 export interface HandlerPorts {
@@ -96,7 +96,7 @@ export function bindHandlers(ports: HandlerPorts): readonly Bound[] {
     }),
     bind(operations.readLogs, async ({ taskId, query, signal }) => {
       const task = await requireTask(taskId);
-      return { ...stamp(), ...(await readLogs(ports.runLogs, task, query, signal)) };
+      return { ...stamp(), ...(await readLogs(ports, task, query, signal)) };
     }),
     bind(operations.retryTask, async ({ taskId, caller }): Promise<RetryAnswer> => {
       const kind = await queue.retry(taskId, caller.name);
@@ -152,7 +152,7 @@ function bind<Query extends z.ZodType, Body extends z.ZodType, Answer extends z.
 }
 
 async function readLogs(
-  runLogs: RunLogs | undefined,
+  { queue, runLogs }: HandlerPorts,
   task: TaskView,
   query: LogQuery,
   signal: AbortSignal,
@@ -169,8 +169,8 @@ async function readLogs(
     const has = last === 0 ? 'no agent was started for it yet' : `its attempts are 1 to ${String(last)}`;
     throw new TerminalError('request.not_found', `there is no such attempt of ${task.taskId}: ${has}`);
   }
-  // As far as the store has not begun a new epoch since: what it launched before has other numbers.
-  const runId = runIdOf(task.taskId, task.launch - last + attempt);
+  const events = attempt === last ? [] : await queue.events(task.taskId);
+  const runId = runIdOf(task.taskId, launchOf(events, attempt, task.launch));
   const entries = await runLogs.progressAfter(runId, query.after, signal);
   const isOver = attempt < last || task.state !== 'running';
   // The gateway hears of the newest run a moment after the queue.
@@ -179,7 +179,7 @@ async function readLogs(
 }
 
 function nothingKept(taskId: TaskId, attempt: number): string {
-  return `nothing is kept of attempt ${String(attempt)} of ${taskId}: it is too long ago, or was before Redis last restarted`;
+  return `nothing is kept of attempt ${String(attempt)} of ${taskId}: it is too long ago`;
 }
 
 async function replay(queue: TaskQueue, wanted: DeadLetterReplay, by: string): Promise<DeadLettersReplayed> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { numbersPerEpoch, type Pause, type TaskEvent } from '@drydock/core';
 import type { QueueStats, TaskView } from '@drydock/queue';
-import { attemptsOf, summaryOf, waitingReason } from './task-views.ts';
+import { attemptsOf, launchOf, summaryOf, waitingReason } from './task-views.ts';
 
 const nowMs = 1_000_000;
 const stats: QueueStats = { waiting: 3, running: 2, dead: 0, processedToday: 0, oldestReadyMs: 0 };
@@ -113,6 +113,27 @@ describe('attemptsOf', () => {
     expect(attemptsOf(events, 9).map(({ attempt }) => attempt)).toEqual([8, 9]);
     expect(attemptsOf(events, 1).map(({ attempt }) => attempt)).toEqual([1]);
     expect(attemptsOf([], 0)).toEqual([]);
+  });
+});
+
+describe('launchOf', () => {
+  const first = 5 * numbersPerEpoch + 1;
+  const second = 9 * numbersPerEpoch + 2;
+  const launched = (launch?: number): TaskEvent => ({
+    atMs: 1,
+    who: 'x',
+    what: 'launched',
+    detail: '',
+    ...(launch === undefined ? {} : { launch }),
+  });
+
+  it('is what the event of that attempt tells, in whatever epoch it was', () => {
+    expect(launchOf([launched(first), launched(second)], 1, second)).toBe(first);
+    expect(launchOf([launched(first), launched(second)], 2, second)).toBe(second);
+  });
+
+  it('is counted back in the newest epoch where no event tells', () => {
+    expect(launchOf([launched(), launched(second)], 1, second)).toBe(9 * numbersPerEpoch + 1);
   });
 });
 

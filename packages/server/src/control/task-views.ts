@@ -58,6 +58,12 @@ const endings: ReadonlySet<TaskEvent['what']> = new Set([
   'dead',
 ]);
 
+/** The launch of an attempt: as its event tells it, else as it would be if the store had not begun a new epoch since. */
+export function launchOf(events: readonly TaskEvent[], attempt: number, lastLaunch: number): number {
+  const begun = events.findLast(({ launch }) => launch !== undefined && attemptOf(launch) === attempt);
+  return begun?.launch ?? lastLaunch - attemptOf(lastLaunch) + attempt;
+}
+
 /**
  * The starts of agents as the events tell them, oldest first; those before the oldest event are forgotten. The last
  * start is the task's current attempt, so numbers are counted backwards from it.

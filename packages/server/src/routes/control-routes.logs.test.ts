@@ -63,7 +63,7 @@ describe('the logs of the control API', () => {
     );
   });
 
-  it('are never empty for what nobody keeps, such as an attempt before the store restarted', async () => {
+  it('are those of an attempt before the store restarted, too, and never empty for what nobody keeps', async () => {
     let epoch = 1;
     queue = new MemoryTaskQueue({ clock: systemClock, epoch: () => epoch });
     const runs = new Set<string>();
@@ -82,6 +82,8 @@ describe('the logs of the control API', () => {
 
     const logs = (query: string) => api.ask(LogPage, 'GET', `/api/v1/tasks/${taskId}/logs${query}`);
     expect(await logs('')).toMatchObject({ attempt: 2, entries: [], isOver: false });
+    expect((await logs('?attempt=1')).entries).toEqual([entry]);
+    runs.delete(runIdOf(taskId, first.launch));
     const [status, code, why] = await api.refusal('GET', `/api/v1/tasks/${taskId}/logs?attempt=1`);
     expect([status, code]).toEqual([404, 'request.not_found']);
     expect(why).toContain(`nothing is kept of attempt 1 of ${taskId}`);
