@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -57,7 +57,7 @@ export async function aGitRepository(
   const folder = await mkdtemp(join(tmpdir(), 'drydock-repository-'));
   const gitDir = join(folder, 'repository.git');
   const { objectFormat = 'sha1' } = options;
-  await runGit(['init', '-q', '--bare', `--object-format=${objectFormat}`, '-b', 'main', gitDir]);
+  await initBare(gitDir, objectFormat);
   let last: string | null = null;
   let clock = 1_700_000_000;
 
@@ -89,6 +89,19 @@ export async function aGitRepository(
     git: (args, input) => runGit(['-C', gitDir, ...args], input),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** As `git init --bare` does, without its hooks, and without a process: a test may make a hundred of them. */
+async function initBare(gitDir: string, objectFormat: 'sha1' | 'sha256'): Promise<void> {
+  for (const name of ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags'])
+    await mkdir(join(gitDir, name), { recursive: true });
+  await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/main\n');
+  const [version, extension] =
+    objectFormat === 'sha1' ? [0, ''] : [1, `[extensions]\n\tobjectformat = ${objectFormat}\n`];
+  await writeFile(
+    join(gitDir, 'config'),
+    `[core]\n\trepositoryformatversion = ${String(version)}\n\tfilemode = true\n\tbare = true\n${extension}`,
+  );
 }
 
 function commitCommands(
