@@ -17,6 +17,7 @@ export { TextList, environmentName, readConfig } from './env.ts';
 export { pinoLog, silentLog, type Log, type LogFacts } from './log.ts';
 export { parseCommand } from './command.ts';
 export { anyGlob, compileGlob, type PathMatcher } from './path-glob.ts';
+export { globsOverlap } from './glob-overlap.ts';
 export { projectAllowList, type ProjectAllowList } from './project-allow-list.ts';
 export {
   DiffRefs,
@@ -42,7 +43,9 @@ export {
   taskIdOf,
 } from './task.ts';
 export {
+  ParkedItem,
   Pause,
+  PauseEvent,
   PauseScope,
   ProjectKey,
   ProjectShare,
@@ -98,7 +101,9 @@ export {
   LogPage,
   LogQuery,
   PageQuery,
+  ParkedList,
   PauseAnswer,
+  PauseEventList,
   PauseList,
   PauseRequest,
   ProjectPattern,

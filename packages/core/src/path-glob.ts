@@ -7,11 +7,13 @@
 /** Tells whether a path matches. */
 export type PathMatcher = (path: string) => boolean;
 
-type Token =
+/** What one letter of a name may be; a star is any number of them. */
+export type GlobToken =
   | { readonly kind: 'star' | 'any' }
   | { readonly kind: 'letter'; readonly letter: string }
   | { readonly kind: 'class'; readonly isNegated: boolean; readonly ranges: readonly (readonly [string, string])[] };
-type Segment = 'globstar' | readonly Token[];
+/** What one name of a path may be; a globstar is any number of names. */
+export type GlobSegment = 'globstar' | readonly GlobToken[];
 
 const maxAlternatives = 64;
 
@@ -21,11 +23,16 @@ const maxAlternatives = 64;
  * Of a pattern with more than 64 alternatives the first 64 count.
  */
 export function compileGlob(pattern: string): PathMatcher {
-  const alternatives = expandBraces(pattern).map(readSegments);
+  const alternatives = readGlob(pattern);
   return (path) => {
     const names = path.split('/');
     return alternatives.some((segments) => matchesSequence(segments, names, isGlobstar, matchesName));
   };
+}
+
+/** A glob as it is matched: a path matches when it matches one of these. */
+export function readGlob(pattern: string): readonly (readonly GlobSegment[])[] {
+  return expandBraces(pattern).map(readSegments);
 }
 
 /** Whether any of the globs matches. */
@@ -64,16 +71,17 @@ function matchesSequence<Part, Item>(
   return parts.slice(part).every(isWildcard);
 }
 
-function isGlobstar(segment: Segment): boolean {
+function isGlobstar(segment: GlobSegment): boolean {
   return segment === 'globstar';
 }
 
-function matchesName(segment: Segment, name: string): boolean {
+function matchesName(segment: GlobSegment, name: string): boolean {
   if (segment === 'globstar') return true;
   return matchesSequence(segment, Array.from(name), (token) => token.kind === 'star', matchesLetter);
 }
 
-function matchesLetter(token: Token, letter: string): boolean {
+/** Whether a token that is no star is this letter. */
+export function matchesLetter(token: GlobToken, letter: string): boolean {
   switch (token.kind) {
     case 'star':
     case 'any':
@@ -85,16 +93,16 @@ function matchesLetter(token: Token, letter: string): boolean {
   }
 }
 
-function readSegments(text: string): Segment[] {
+function readSegments(text: string): GlobSegment[] {
   const segments = text.replace(/^\.\//, '').split('/').map(readSegment);
   // At the end, folders alone are nothing: there must be a name in them.
   return segments.at(-1) === 'globstar' ? [...segments, [{ kind: 'star' }]] : segments;
 }
 
-function readSegment(text: string): Segment {
+function readSegment(text: string): GlobSegment {
   if (text === '**') return 'globstar';
   const letters = Array.from(text);
-  const tokens: Token[] = [];
+  const tokens: GlobToken[] = [];
   for (let at = 0; at < letters.length; at += 1) {
     const letter = letters[at] ?? '';
     const set = letter === '[' ? readClass(letters, at) : null;
@@ -112,7 +120,10 @@ function readSegment(text: string): Segment {
 }
 
 /** A class from its opening bracket on; null when it has no end: then the bracket is a plain letter. */
-function readClass(letters: readonly string[], open: number): { readonly token: Token; readonly end: number } | null {
+function readClass(
+  letters: readonly string[],
+  open: number,
+): { readonly token: GlobToken; readonly end: number } | null {
   const isNegated = letters[open + 1] === '!' || letters[open + 1] === '^';
   const start = isNegated ? open + 2 : open + 1;
   const end = letters.indexOf(']', start + 1); // a bracket right at the start is one of the letters
