@@ -1,6 +1,6 @@
 // "Dependency direction" of docs/house-style.md, rule by rule. scripts/layers.test.ts shows that each one bites.
 
-const apps = 'server|scheduler|gateway|agent';
+const apps = 'server|scheduler|gateway|agent|preflight';
 /** A contract is the part of a test that several implementations share. */
 const test = '[.](test|contract)[.]ts$';
 /** Folders of what several tests share. */
