@@ -2,3 +2,5 @@
 export { startCluster, stopCluster, type Cluster, type StartOptions } from './src/start-cluster.ts';
 export { useCluster, whyNoCluster } from './src/use-cluster.ts';
 export type { Level } from './src/levels.ts';
+export type { ClusterNode, Forward, InsideListener } from './src/cluster-node.ts';
+export { busyboxImage } from './src/images.ts';

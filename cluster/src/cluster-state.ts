@@ -11,8 +11,8 @@ export const ClusterState = z.object({
   phase: z.enum(['starting', 'up']),
   /** The programs it was started with: other ones mean another cluster. */
   programs: z.string(),
-  /** Null: stays until it is stopped. Else it goes with this process. */
-  owner: ProcessId.nullable(),
+  /** Null: stays until it is stopped. Else it goes with the last of these processes. */
+  users: z.array(ProcessId).nullable(),
   ports: Ports,
   processes: z.record(z.string(), ProcessId),
 });

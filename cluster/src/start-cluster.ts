@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { askApi, type ApiAccess } from './api-client.ts';
 import { signCertificate, type Subject } from './certificates.ts';
 import { readState, writeState, type ClusterState, type Ports } from './cluster-state.ts';
+import { clusterNode, type ClusterNode } from './cluster-node.ts';
 import { freePorts } from './free-ports.ts';
 import { holdLock } from './hold-lock.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
@@ -26,7 +27,7 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** A wiped state also if such a cluster runs already. */
   readonly isFresh?: boolean;
-  /** Whether it stays when this process is gone; else the next start of any cluster removes it. */
+  /** Whether it stays when the processes that use it are gone; else the next start of any cluster removes it. */
   readonly isKept?: boolean;
   readonly stateRoot?: string;
   /** Told in a few words what is being done. */
@@ -43,9 +44,11 @@ export interface Cluster {
   readonly isNew: boolean;
   /** True for a cluster of the user's, which may hold other things than the tests'. */
   readonly isYours: boolean;
+  /** Null at the control-plane level, and in a cluster of the user's. */
+  readonly node: ClusterNode | null;
   /** Writes a kubeconfig (mode 0600) for a user of these groups, who may do what RBAC gives them; returns its path. */
   kubeconfigFor(subject: Pick<Subject, 'user' | 'groups'>): Promise<string>;
-  /** Ends it, and removes everything of it. */
+  /** Ends it and removes everything of it, unless another process uses it or it is to be kept. */
   stop(): Promise<void>;
 }
 
@@ -54,7 +57,7 @@ export async function startCluster(options: StartOptions): Promise<Cluster> {
   const { name, level, signal, stateRoot = defaultStateRoot(), onProgress = () => undefined } = options;
   const layout = layoutOf(name, level, stateRoot);
   prepareStateRoot(stateRoot);
-  await removeAbandoned(stateRoot, name, signal);
+  await removeAbandoned(signal, stateRoot);
   await using _lock = await lockCluster(layout.folder, 'starting it', signal, onProgress);
   const state = readState(layout.stateFile);
   const isUp = options.isFresh !== true && state !== null && (await isHealthy(layout, state, options.programs, signal));
@@ -64,8 +67,11 @@ export async function startCluster(options: StartOptions): Promise<Cluster> {
     if (existsSync(layout.folder)) onProgress('removing what an earlier start left');
     await removeCluster(name, stateRoot, signal);
     await startFromNothing(layout, options);
+  } else {
+    const users = options.isKept === true || state.users === null ? null : [...usersOf(state), thisProcess()];
+    writeState(layout.stateFile, { ...state, users });
   }
-  return clusterHandle(layout, stateRoot, !isUp);
+  return clusterHandle(layout, options.programs, stateRoot, !isUp);
 }
 
 /** Ends the cluster of that name if there is one; true if there was something to remove. */
@@ -75,6 +81,27 @@ export async function stopCluster(name: string, signal: AbortSignal, stateRoot =
   const existed = existsSync(layout.folder);
   await removeCluster(name, stateRoot, signal);
   return existed;
+}
+
+/** What the last user of a cluster does not need, nobody does. */
+async function leaveCluster(layout: Layout, stateRoot: string, signal: AbortSignal): Promise<void> {
+  await using _lock = await lockCluster(layout.folder, 'stopping it', signal);
+  const state = readState(layout.stateFile);
+  if (state === null || state.users === null) return;
+  const users = usersOf(state);
+  if (users.length === 0) await removeCluster(layout.name, stateRoot, signal);
+  else writeState(layout.stateFile, { ...state, users });
+}
+
+/** Those that run, but for this process. */
+function usersOf({ users }: ClusterState): ProcessId[] {
+  return (users ?? []).filter((user) => user.pid !== process.pid && isAlive(user));
+}
+
+function thisProcess(): ProcessId {
+  const id = identify(process.pid);
+  if (id === null) throw new Error('/proc does not know this process');
+  return id;
 }
 
 /** One folder for each user: a name in a folder that all may write could be taken by another one. */
@@ -94,13 +121,13 @@ function prepareStateRoot(stateRoot: string): void {
     throw new Error(`${stateRoot} belongs to somebody else, or others may enter it`);
 }
 
-/** Those whose starter is gone and did not mean to keep them, as after a test run that was killed. */
-async function removeAbandoned(stateRoot: string, except: string, signal: AbortSignal): Promise<void> {
-  for (const name of clusterNames(stateRoot).filter((other) => other !== except)) {
+/** Removes those that nobody uses any more and nobody meant to keep, as after a test run that was killed. */
+export async function removeAbandoned(signal: AbortSignal, stateRoot = defaultStateRoot()): Promise<void> {
+  for (const name of clusterNames(stateRoot)) {
     const { folder, stateFile } = layoutOf(name, 'full', stateRoot);
     const isAbandoned = () => {
-      const owner = readState(stateFile)?.owner;
-      return owner !== undefined && owner !== null && !isAlive(owner);
+      const state = readState(stateFile);
+      return state !== null && state.users !== null && !state.users.some(isAlive);
     };
     if (!isAbandoned()) continue;
     await using _lock = await lockCluster(folder, 'removing it', signal);
@@ -131,7 +158,7 @@ async function startFromNothing(layout: Layout, options: StartOptions): Promise<
     level: layout.level,
     phase: 'starting',
     programs: programs.key,
-    owner: options.isKept === true ? null : identify(process.pid),
+    users: options.isKept === true ? null : [thisProcess()],
     ports: await choosePorts(layout),
     processes: {},
   };
@@ -204,14 +231,15 @@ async function isHealthy(
   }
 }
 
-function clusterHandle(layout: Layout, stateRoot: string, isNew: boolean): Cluster {
-  const { name, level, kubeconfig } = layout;
+function clusterHandle(layout: Layout, programs: Programs, stateRoot: string, isNew: boolean): Cluster {
+  const { name, level, kubeconfig, node } = layout;
   return {
     name,
     level,
     isNew,
     isYours: false,
     kubeconfigPath: kubeconfig,
+    node: node === null ? null : clusterNode(layout, node, programs),
     async kubeconfigFor({ user, groups = [] }) {
       const file = `user-${createHash('sha256')
         .update(JSON.stringify([user, groups]))
@@ -226,8 +254,6 @@ function clusterHandle(layout: Layout, stateRoot: string, isNew: boolean): Clust
       await writeFile(path, renderKubeconfig(server, authority, { kind: 'certificate', pair }), { mode: 0o600 });
       return path;
     },
-    stop: async () => {
-      await stopCluster(name, AbortSignal.timeout(60_000), stateRoot);
-    },
+    stop: () => leaveCluster(layout, stateRoot, AbortSignal.timeout(60_000)),
   };
 }

@@ -94,6 +94,7 @@ function yourCluster(kubeconfig: string, { name, level }: Omit<StartOptions, 'pr
     isNew: false,
     isYours: true,
     kubeconfigPath: kubeconfig,
+    node: null,
     async kubeconfigFor() {
       throw new Error('only a cluster that was started for tests signs certificates for users');
     },
