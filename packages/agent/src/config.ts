@@ -12,6 +12,13 @@ export const AgentConfig = z.object({
     .string()
     .refine((path) => isAbsolute(path), 'an absolute path')
     .describe("The agent's own folder; what it writes is in here"),
+  endWithStdin: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe(
+      'Whether the agent ends when its standard input closes: for who starts it as a child process and holds the other end',
+    ),
   path: z.string().default('/usr/local/bin:/usr/bin:/bin').meta({ env: 'PATH' }).describe('Where git is found'),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;

@@ -9,7 +9,7 @@ export const exitCodes = {
   crashed: 1,
   /** The run is no longer wanted: the gateway said so, and nothing was handed in. */
   stale: 3,
-  /** Told to end, by SIGTERM or a closed standard input; nothing was handed in. */
+  /** Told to end, by SIGTERM or (where that is wanted) a closed standard input; nothing was handed in. */
   stopped: 4,
   /** There was a result, but the gateway could not be reached or did not take it. */
   notHandedIn: 75,

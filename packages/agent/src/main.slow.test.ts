@@ -29,7 +29,11 @@ afterEach(async () => {
 });
 
 /** The agent as a launcher starts it: an emptied environment, its own folder, a pipe as standard input. */
-async function start(gateway: TestGateway, more: Readonly<Record<string, string>> = {}) {
+async function start(
+  gateway: TestGateway,
+  more: Readonly<Record<string, string>> = { DRYDOCK_END_WITH_STDIN: 'true' },
+  stdin: 'pipe' | 'ignore' = 'pipe',
+) {
   const tokenFile = join(folder, 'run-token');
   await rm(tokenFile, { force: true });
   await writeFile(tokenFile, gateway.token);
@@ -44,8 +48,9 @@ async function start(gateway: TestGateway, more: Readonly<Record<string, string>
       DRYDOCK_WORK_DIR: join(folder, 'work'),
       ...more,
     },
-    stdio: ['pipe', 'ignore', 'pipe'],
+    stdio: [stdin, 'ignore', 'pipe'],
   });
+  if (child.stderr === null) throw new Error('no standard error');
   child.stderr.setEncoding('utf8');
   let words = '';
   child.stderr.on('data', (text: string) => (words += text));
@@ -109,13 +114,25 @@ describe('the agent as a process', () => {
         }
 
         if (how.includes('SIGTERM')) child.kill('SIGTERM');
-        else child.stdin.end();
+        else child.stdin?.end();
 
         expect(await ended).toMatchObject({ code: exitCodes.stopped });
         expect(gateway.results).toEqual([]);
       },
     );
   });
+
+  it.each(['/dev/null', 'a pipe that is closed from the start'])(
+    'reviews in a pod, whose standard input is %s',
+    async (input) => {
+      await withGateway(review, async (gateway) => {
+        const { child, ended } = await start(gateway, {}, input === '/dev/null' ? 'ignore' : 'pipe');
+        child.stdin?.end();
+
+        expect((await ended).code).toBe(exitCodes.handedIn);
+      });
+    },
+  );
 
   it('names every wrong setting', async () => {
     await withGateway(review, async (gateway) => {

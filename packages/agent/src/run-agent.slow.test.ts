@@ -43,7 +43,7 @@ function run(gateway: TestGateway, scene: Scene): Promise<number> {
   const token = new Secret(gateway.token);
   return runAgent(
     {
-      config: { gatewayUrl: gateway.url, runTokenFile: '', workDir, path: testSearchPath },
+      config: { gatewayUrl: gateway.url, runTokenFile: '', workDir, endWithStdin: false, path: testSearchPath },
       token,
       gateway: new GatewayClient({ baseUrl: gateway.url, token }, clock, () => 0),
       clock,

@@ -1,4 +1,3 @@
-import { fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ConfigError, Secret, StaleError, readConfig, systemClock } from '@drydock/core';
 import { AgentConfig } from './config.ts';
@@ -12,6 +11,7 @@ export async function startAgent(environment: Readonly<Record<string, string | u
   const stop = stopSignal();
   try {
     const config = readConfig(AgentConfig, environment);
+    if (config.endWithStdin) stop.endWithStdin();
     const token = await readToken(config.runTokenFile);
     const gateway = askEarly(
       new GatewayClient({ baseUrl: config.gatewayUrl, token }, systemClock, Math.random),
@@ -56,30 +56,31 @@ async function readToken(file: string): Promise<Secret> {
   throw new ConfigError('Wrong settings:\n  DRYDOCK_RUN_TOKEN_FILE: holds no token');
 }
 
+/** Past this a container would be killed; whatever still holds us up is left behind. */
+const politeMs = 8_000;
+
 /**
- * Aborted when we are told to end: by SIGTERM, or because standard input closed, which it does when whoever started us
- * is gone. A container without standard input has `/dev/null` there, whose end means nothing.
+ * Aborted when we are told to end: by a signal, or, once that is wanted, because standard input closed, which it does
+ * when whoever started us is gone. In a container it is closed from the start, or never.
  */
-function stopSignal(): { readonly signal: AbortSignal; readonly release: () => void } {
+function stopSignal() {
   const stop = new AbortController();
   const end = () => {
+    if (stop.signal.aborted) return;
     stop.abort(new StaleError('run.cancelled', 'told to end'));
+    setTimeout(() => process.exit(exitCodes.stopped), politeMs).unref();
   };
-  process.once('SIGTERM', end).once('SIGINT', end);
-  const isWatched = isPipe(0);
-  if (isWatched) process.stdin.once('end', end).once('error', end).once('close', end).resume();
-  const release = () => {
-    process.off('SIGTERM', end).off('SIGINT', end);
-    if (isWatched) process.stdin.destroy();
+  process.on('SIGTERM', end).on('SIGINT', end);
+  let isWatched = false;
+  return {
+    signal: stop.signal,
+    endWithStdin: () => {
+      isWatched = true;
+      process.stdin.once('end', end).once('error', end).once('close', end).resume();
+    },
+    release: () => {
+      process.off('SIGTERM', end).off('SIGINT', end);
+      if (isWatched) process.stdin.destroy();
+    },
   };
-  return { signal: stop.signal, release };
-}
-
-function isPipe(fd: number): boolean {
-  try {
-    const input = fstatSync(fd);
-    return input.isFIFO() || input.isSocket();
-  } catch {
-    return false; // it was closed before we began: nobody ever meant to hold it open
-  }
 }

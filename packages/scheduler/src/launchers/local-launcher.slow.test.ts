@@ -91,7 +91,14 @@ describe('LocalLauncher', () => {
     };
   }
 
-  launcherContract(makeLauncher, ['DRYDOCK_GATEWAY_URL', 'DRYDOCK_RUN_TOKEN_FILE', 'DRYDOCK_WORK_DIR', 'HOME', 'PATH']);
+  launcherContract(makeLauncher, [
+    'DRYDOCK_END_WITH_STDIN',
+    'DRYDOCK_GATEWAY_URL',
+    'DRYDOCK_RUN_TOKEN_FILE',
+    'DRYDOCK_WORK_DIR',
+    'HOME',
+    'PATH',
+  ]);
 
   it('keeps the end of what the agent said, however much it says, and never its token', async () => {
     const launcher = await launcherOf(`

@@ -141,6 +141,7 @@ export class LocalLauncher implements Launcher {
         DRYDOCK_GATEWAY_URL: this.#settings.gatewayUrl,
         DRYDOCK_RUN_TOKEN_FILE: join(folder, 'run-token'),
         DRYDOCK_WORK_DIR: join(folder, 'work'),
+        DRYDOCK_END_WITH_STDIN: 'true', // which we hold open for as long as we live
         ...(compiledDir === null ? {} : { NODE_COMPILE_CACHE: compiledDir }),
       },
       stdio: ['pipe', 'ignore', 'pipe'],
