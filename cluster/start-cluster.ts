@@ -4,3 +4,4 @@ export { useCluster, whyNoCluster } from './src/use-cluster.ts';
 export type { Level } from './src/levels.ts';
 export type { ClusterNode, Forward, InsideListener } from './src/cluster-node.ts';
 export { busyboxImage } from './src/images.ts';
+export { baseImage, baseImageArchive } from './src/base-image.ts';

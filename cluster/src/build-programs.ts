@@ -3,31 +3,16 @@ import { readFileSync, rmSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { baseImageProduct } from './base-image.ts';
 import { findGo } from './go-toolchain.ts';
 import { goBuildArgs, goBuildEnvironment, moduleFolder, requiredVersion, type ModuleSource } from './go-build.ts';
 import { imageProducts } from './images.ts';
 import { holdLock } from './hold-lock.ts';
-import { isMade, makeProduct } from './make-product.ts';
+import { isMade, makeProduct, type Product } from './make-product.ts';
+import type { Workshop } from './places.ts';
 import { toolModules, type Program, type ToolModule, type ToolModuleName } from './programs.ts';
 import { programsIn, type Programs } from './programs-of-machine.ts';
 import { run, runOk } from './run.ts';
-
-/** Where programs are built from and kept; tests have small ones of their own. */
-export interface Workshop {
-  /** Holds the folders of the tools modules. */
-  readonly toolsFolder: string;
-  readonly cacheRoot: string;
-  readonly modules?: readonly ToolModule[];
-}
-
-/** One thing in the cache. */
-export interface Product {
-  readonly name: string;
-  readonly path: string;
-  readonly expectedSeconds: number;
-  make(go: string, unfinished: string, signal: AbortSignal): Promise<void>;
-  check(unfinished: string, signal: AbortSignal): Promise<void>;
-}
 
 /** What a builder shows while it works. */
 export interface BuildProgress {
@@ -51,7 +36,9 @@ export function productsOf(workshop: Workshop, wanted: Wanted): readonly Product
     const products = ofModule.map((program) => programProduct(source, program, join(folder, 'bin')));
     return module.name === 'cilium' ? [...products, ciliumSources(source, folder)] : products;
   });
-  return wanted.some(({ name }) => name === 'kubelet') ? [...programs, ...imageProducts(workshop.cacheRoot)] : programs;
+  return wanted.some(({ name }) => name === 'kubelet')
+    ? [...programs, ...imageProducts(workshop.cacheRoot), baseImageProduct(workshop.cacheRoot)]
+    : programs;
 }
 
 /** Where the wanted programs are, once they are built. */
@@ -64,7 +51,9 @@ export function builtPrograms(workshop: Workshop, wanted: Wanted, first: readonl
     .slice(0, 16);
   const find = (name: string) => products.find((product) => product.name === name)?.path ?? null;
   const pause = find('pause');
-  const images = products.map(({ path }) => path).filter((path) => path.endsWith('.tar'));
+  const images = imageProducts(workshop.cacheRoot)
+    .map(({ path }) => path)
+    .filter((path) => path.endsWith('.tar'));
   return programsIn(
     [...first, ...folders],
     key,

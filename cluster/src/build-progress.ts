@@ -1,4 +1,5 @@
-import type { BuildProgress, Product } from './build-programs.ts';
+import type { BuildProgress } from './build-programs.ts';
+import type { Product } from './make-product.ts';
 
 /** One line for each product: on a terminal with its time running, else again every half minute. */
 export function showBuildProgress(output: NodeJS.WriteStream): BuildProgress & Disposable {

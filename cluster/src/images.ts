@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Product } from './build-programs.ts';
+import type { Product } from './make-product.ts';
 import { runOk } from './run.ts';
 
 /** The container that each pod's namespaces live by. */
@@ -93,7 +92,8 @@ export async function writeImage(
   fill: (root: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'drydock-image-'));
+  const folder = `${archive}.parts`; // beside it: /tmp may be small, or forbid devices
+  await mkdir(folder);
   try {
     const root = join(folder, 'root');
     await mkdir(root, { mode: 0o755 });

@@ -10,6 +10,15 @@ export interface Recipe {
   readonly check: (unfinished: string) => Promise<void>;
 }
 
+/** One thing in the cache. */
+export interface Product {
+  readonly name: string;
+  readonly path: string;
+  readonly expectedSeconds: number;
+  make(go: string, unfinished: string, signal: AbortSignal): Promise<void>;
+  check(unfinished: string, signal: AbortSignal): Promise<void>;
+}
+
 /**
  * Makes something in the cache so that it is there whole, checked and at once, or not at all: killed anywhere, it
  * leaves rests under other names, which the next one removes. For one maker at a time.

@@ -1,6 +1,14 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Workshop } from './build-programs.ts';
+import type { ToolModule } from './programs.ts';
+
+/** Where programs are built from and kept; tests have small ones of their own. */
+export interface Workshop {
+  /** Holds the folders of the tools modules. */
+  readonly toolsFolder: string;
+  readonly cacheRoot: string;
+  readonly modules?: readonly ToolModule[];
+}
 
 /** Where builds are kept, outside of every checkout, so that all of a user share them. */
 export function defaultCacheRoot(env: NodeJS.ProcessEnv): string {
