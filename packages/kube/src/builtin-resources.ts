@@ -1,6 +1,6 @@
-import type { CoreV1Event, V1Job, V1Lease, V1Pod, V1TokenReview } from '@kubernetes/client-node';
+import type { CoreV1Event, V1Job, V1Pod, V1TokenReview } from '@kubernetes/client-node';
 import { z } from 'zod';
-import { defineResource, ObjectMetadata, type Resource } from './resource.ts';
+import { defineResource, ObjectMetadata, type Manifest, type Resource } from './resource.ts';
 
 const Condition = z.object({
   type: z.string(),
@@ -98,6 +98,17 @@ const KubeLease = z.object({
 /** A Lease as it is read back: who holds it is `spec.holderIdentity`, empty or absent when it was released. */
 export type KubeLease = z.infer<typeof KubeLease>;
 
+/** A Lease to be written: client-node's type has times as `Date`, which lose the microseconds that the server asks for. */
+export interface LeaseManifest extends Manifest {
+  readonly spec: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
 const KubeEvent = z.object({
   metadata: ObjectMetadata,
   reason: z.string().optional(),
@@ -167,7 +178,7 @@ export const pods: Resource<KubePod, V1Pod> = defineResource({
 });
 
 /** `coordination.k8s.io/v1` Leases. */
-export const leases: Resource<KubeLease, V1Lease> = defineResource({
+export const leases: Resource<KubeLease, LeaseManifest> = defineResource({
   group: 'coordination.k8s.io',
   version: 'v1',
   plural: 'leases',

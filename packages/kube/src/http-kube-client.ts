@@ -153,7 +153,10 @@ class HttpKubeClient implements KubeClient {
     onObject: (object: T) => void,
   ): Promise<string> {
     // From its cache the server gives all at once whatever the limit is.
-    const page = query.resourceVersion === '0' ? {} : { limit: pageSize };
+    const page =
+      query.resourceVersion === undefined
+        ? { limit: pageSize }
+        : { resourceVersionMatch: query.resourceVersion === '0' ? undefined : 'NotOlderThan' };
     let next: string | undefined;
     do {
       const path = resourcePath(resource, { namespace }, { ...query, ...page, continue: next });
@@ -214,7 +217,7 @@ class HttpKubeClient implements KubeClient {
       method: 'PUT',
       path: resourcePath(resource, { namespace, name, subresource: call.subresource }),
       body: bodyOf(resource, manifest),
-      isRepeatable: 'resourceVersion' in manifest.metadata,
+      isRepeatable: manifest.metadata.resourceVersion !== undefined,
     });
   }
 
@@ -258,7 +261,7 @@ class HttpKubeClient implements KubeClient {
     { namespace, ...query }: WatchQuery,
     limits: CallLimits,
   ): Promise<KubeStream> {
-    return this.#shared.transport.open({
+    return this.#open(resource, {
       lane: 'watches',
       method: 'GET',
       path: resourcePath(resource, { namespace }, { ...query, watch: true, allowWatchBookmarks: true }),
@@ -270,6 +273,18 @@ class HttpKubeClient implements KubeClient {
 
   close(): void {
     this.#shared.transport.close();
+  }
+
+  async #open({ kind }: Resource<KubeObject>, request: KubeRequest): Promise<KubeStream> {
+    const { transport, metrics } = this.#shared;
+    try {
+      const stream = await transport.open(request);
+      metrics.requested('watch', kind, String(stream.status));
+      return stream;
+    } catch (error) {
+      if (error instanceof CallFailed) metrics.requested('watch', kind, codeOf(error));
+      throw error;
+    }
   }
 
   async #write<T extends KubeObject>(resource: Resource<T>, limits: CallLimits, call: Call): Promise<WriteOutcome<T>> {
@@ -315,8 +330,7 @@ class HttpKubeClient implements KubeClient {
     try {
       answer = await transport.send({ ...request, what, lane: this.#lane, signal, timeoutMs });
     } catch (error) {
-      if (error instanceof CallFailed)
-        metrics.requested(verb, resource.kind, error.failure.error.code.replace('kube.', ''));
+      if (error instanceof CallFailed) metrics.requested(verb, resource.kind, codeOf(error));
       throw error;
     }
     metrics.requested(verb, resource.kind, String(answer.status));
@@ -334,6 +348,10 @@ function bodyOf(resource: Resource<KubeObject>, manifest: Manifest): string {
 
 function metadataOf(patch: object): object {
   return 'metadata' in patch && typeof patch.metadata === 'object' && patch.metadata !== null ? patch.metadata : {};
+}
+
+function codeOf({ failure }: CallFailed): string {
+  return failure.error.code.replace('kube.', '');
 }
 
 function statusOf(error: unknown): number | null {

@@ -1,12 +1,4 @@
-export type {
-  CoreV1Event,
-  V1Job,
-  V1Lease,
-  V1Pod,
-  V1PodSpec,
-  V1PodTemplateSpec,
-  V1TokenReview,
-} from '@kubernetes/client-node';
+export type { CoreV1Event, V1Job, V1Pod, V1PodSpec, V1PodTemplateSpec, V1TokenReview } from '@kubernetes/client-node';
 export { events, jobs, leases, pods, tokenReviews } from './builtin-resources.ts';
 export type {
   KubeContainerStatus,
@@ -15,7 +7,10 @@ export type {
   KubeLease,
   KubePod,
   KubeTokenReview,
+  LeaseManifest,
 } from './builtin-resources.ts';
+export { startElection } from './election.ts';
+export type { Election, ElectionSettings, ElectionTiming, Term } from './election.ts';
 export { createKubeClient } from './http-kube-client.ts';
 export type { KubeClientSettings } from './http-kube-client.ts';
 export { loadKubeAccess } from './kube-access.ts';
@@ -37,3 +32,7 @@ export type { KubeMetrics } from './kube-metrics.ts';
 export type { KubeStream, Lane } from './kube-transport.ts';
 export { apiVersionOf, defineResource, ObjectMetadata } from './resource.ts';
 export type { KubeObject, Manifest, ManifestMetadata, Resource } from './resource.ts';
+export { keyOf } from './watch/held-objects.ts';
+export type { Change } from './watch/held-objects.ts';
+export { startWatch } from './watch/start-watch.ts';
+export type { Watched, WatchSettings, WatchTiming } from './watch/start-watch.ts';

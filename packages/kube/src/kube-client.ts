@@ -16,21 +16,24 @@ export interface CallLimits {
 
 /** What a list is narrowed to. */
 export interface ListQuery {
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   /** As kubectl takes it: `drydock.dev/kind=review,!x`. */
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
   /** Objects in one answer; default 500, and with `resourceVersion: '0'` all. */
   readonly pageSize?: number;
-  /** '0': what the server has in its cache, cheap, perhaps old. Absent: the truth of this moment. */
-  readonly resourceVersion?: '0';
+  /**
+   * '0': what the server has in its cache, cheap, perhaps old. Another version: from its cache if that is as new.
+   * Absent: the truth of this moment.
+   */
+  readonly resourceVersion?: string | undefined;
 }
 
 /** What is watched, from where, and for how long the server keeps it open. */
 export interface WatchQuery {
-  readonly namespace?: string;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
   readonly resourceVersion: string;
   readonly timeoutSeconds: number;
 }

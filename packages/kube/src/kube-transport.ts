@@ -3,8 +3,9 @@
  * each wait and a cap on each body. It repeats one thing only: a call refused with 401, or for a certificate, after
  * reading the credentials again.
  */
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
 import { TransientError } from '@drydock/core';
 import type { KubeAccess, KubeCredentials } from './kube-access.ts';
 import { badAnswer, connectionFailure, timeoutFailure, type Failure } from './kube-error.ts';
@@ -39,7 +40,8 @@ export interface KubeAnswer {
 export interface KubeStream {
   readonly status: number;
   readonly retryAfter: string | null;
-  readonly body: IncomingMessage;
+  /** `complete` when it has ended: it was not cut. */
+  readonly body: Readable & { readonly complete: boolean };
 }
 
 /** Thrown for a call without an answer: to be turned into what `failure.error` says, or repeated. */
@@ -61,6 +63,8 @@ export interface KubeTransport {
 }
 
 const connectMs = 10_000;
+/** A peer that is gone without a word is noticed after this and ten probes a second apart. */
+const probeIdleMs = 15_000;
 const idleSocketMs = 60_000;
 const defaultMaxBytes = 8 * 1024 * 1024;
 /** Calls at once; the rest waits for a connection within its time. */
@@ -148,6 +152,7 @@ function exchange(
     };
     signal.addEventListener('abort', abort, { once: true });
     sent.on('socket', (socket) => {
+      socket.setKeepAlive(true, probeIdleMs);
       if (!socket.connecting) return;
       const late = setTimeout(() => {
         socket.destroy(Object.assign(new Error('connecting took too long'), { code: 'ECONNREFUSED' }));
@@ -191,7 +196,7 @@ function start(base: URL, agent: HttpAgent, credentials: KubeCredentials, reques
   return base.protocol === 'https:' ? httpsRequest(options) : httpRequest(options);
 }
 
-async function readWhole(request: KubeRequest, body: IncomingMessage, deadline: AbortSignal): Promise<string> {
+async function readWhole(request: KubeRequest, body: KubeStream['body'], deadline: AbortSignal): Promise<string> {
   const { what, signal, timeoutMs, maxBytes = defaultMaxBytes } = request;
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -6,6 +6,8 @@ export interface ManifestMetadata {
   readonly namespace?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** With `replace`: what the manifest was made from. */
+  readonly resourceVersion?: string;
 }
 
 /** What any object that is sent has; client-node's types (`V1Job`, …) fit. */
