@@ -6,7 +6,7 @@
  *   GET  /control/v1/members/:forge/:projectId/:userId              Member
  *   POST /control/v1/runs                                           RunRequest → RunGrant
  *   GET  /control/v1/runs/:runId                                    RunView
- *   GET  /control/v1/runs/:runId/progress?after=N                   ProgressPage
+ *   GET  /control/v1/runs/:runId/progress?after=N&waitMs=T          ProgressPage
  *   GET  /control/v1/runs/:runId/report                             ReviewReport
  *   POST /control/v1/runs/:runId/revoke                             → 204
  *   POST /control/v1/runs/:runId/publish                            Publication
@@ -22,6 +22,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { FailedResult, ReviewResult } from './agent-result.ts';
 import { DiffRefs, MergeRequestRef, NumericId, Role, Sha } from './merge-request.ts';
+import { ReviewPolicy } from './policy.ts';
 import { ProgressEntry } from './progress.ts';
 import { ReviewState } from './publication.ts';
 import { TaskId, Trigger } from './task.ts';
@@ -50,6 +51,8 @@ export const RunRequest = z.strictObject({
   trigger: Trigger,
   /** `exchange`: nobody is told a token; the run's own pod exchanges its identity for one. Absent: `grant`. */
   credential: z.enum(['grant', 'exchange']).optional(),
+  /** The policy that was chosen for the project, by the name that its budget of a day goes by. Absent: the gateway's own. */
+  policy: z.strictObject({ name: z.string().min(1).max(253), review: ReviewPolicy }).optional(),
 });
 export type RunRequest = z.infer<typeof RunRequest>;
 

@@ -35,6 +35,9 @@ export interface LogFacts {
   readonly status?: number;
   readonly code?: string;
   readonly model?: string;
+  /** The name of a `ReviewPolicy` object. */
+  readonly policy?: string;
+  readonly generation?: number;
   readonly count?: number;
   readonly bytes?: number;
   readonly port?: number;

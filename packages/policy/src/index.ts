@@ -13,5 +13,6 @@ export {
 export { readPolicyObject, type PolicyClaim, type ReadPolicy } from './objects/read-policy-object.ts';
 export { resolvePolicy, type PolicyResolution } from './objects/resolve-policy.ts';
 export { findOverlaps, type PolicyOverlap } from './objects/find-overlaps.ts';
-export { PolicyStatus, policyStatus, type PolicyCounts } from './objects/policy-status.ts';
+export { PolicyStatus, policyStatus, type PolicyCondition, type PolicyCounts } from './objects/policy-status.ts';
 export type { PolicyProject } from './objects/project-pattern.ts';
+export { quantityOf } from './objects/quantity.ts';

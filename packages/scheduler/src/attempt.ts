@@ -23,6 +23,7 @@ import { disruptionsOf, ranOutOfMemory } from './failure-ending.ts';
 import { StopSignal, type Heartbeat } from './heartbeat.ts';
 import type { AgentExit } from './launchers/launcher.ts';
 import { PodSettings } from './launchers/pod-settings.ts';
+import type { AppliedPolicy } from './policies/policy-source.ts';
 import { adoptAgent, revoke, runAgent } from './run-agent.ts';
 import type { TaskPorts } from './run-task.ts';
 import { endingOfRun, type Ending } from './task-ending.ts';
@@ -59,11 +60,20 @@ export class Attempt {
   hasRun = false;
   /** What befell the last agent; null: nothing but its own doing. */
   failureClass: string | null = null;
+  #policy: Pick<AppliedPolicy, 'name' | 'review'> | null = null;
+  #pod: PodSettings;
 
   constructor(ports: TaskPorts, task: LeasedTask, held: HeldTask) {
     this.#ports = ports;
     this.#task = task;
     this.#held = held;
+    this.#pod = ports.pod ?? defaultPod;
+  }
+
+  /** From now on attempts are made as this policy says. */
+  under({ name, review, pod }: AppliedPolicy): void {
+    this.#policy = { name, review };
+    this.#pod = pod;
   }
 
   /** Runs a new launch, which the queue has recorded. */
@@ -73,8 +83,10 @@ export class Attempt {
     const { headSha } = diffRefs;
     this.#held.heartbeat.check();
     const credential = launcher.credential === 'exchange' ? { credential: launcher.credential } : {};
+    const { name = null, review } = this.#policy ?? {};
+    const policy = name === null || review === undefined ? {} : { policy: { name, review } };
     const grant = await gateway.startRun(
-      { v: 1, taskId, launch, subject, diffRefs, trigger, ...credential },
+      { v: 1, taskId, launch, subject, diffRefs, trigger, ...credential, ...policy },
       this.#held.signal,
     );
     switch (grant.kind) {
@@ -160,7 +172,7 @@ export class Attempt {
     const { log, metrics, reach } = this.#ports;
     const { runId, deadlineSeconds } = grant;
     const token = grant.kind === 'granted' ? new Secret(grant.token) : null;
-    const pod = await this.#pod();
+    const pod = await this.#podOfNow();
     await this.#held.note.show({ kind: 'reviewing', headSha, attempt: attemptOf(launch) }, true);
     reach?.('launch.announced');
     log.info({ runId, launch, headSha }, 'agent launched');
@@ -175,8 +187,9 @@ export class Attempt {
     );
   }
 
-  async #pod(): Promise<PodSettings> {
-    const { pod = defaultPod, queue } = this.#ports;
+  async #podOfNow(): Promise<PodSettings> {
+    const { queue } = this.#ports;
+    const pod = this.#pod;
     if (pod.memoryAfterOom === null || this.#task.failures === 0) return pod;
     return ranOutOfMemory(await queue.events(this.#task.taskId)) ? { ...pod, memory: pod.memoryAfterOom } : pod;
   }
@@ -221,7 +234,7 @@ export class Attempt {
       if (exit.class === 'config' || exit.class === 'isolation-unenforced') metrics.alarm(exit.class);
       if (exit.class === 'infra') disruptions = disruptionsOf(await queue.events(this.#task.taskId));
     }
-    const hasMoreMemory = (this.#ports.pod ?? defaultPod).memoryAfterOom !== null;
+    const hasMoreMemory = this.#pod.memoryAfterOom !== null;
     const { failures } = this.#task;
     return { kind: 'ending', ending: endingOfRun(exit, run, { failures, disruptions, hasMoreMemory }) };
   }

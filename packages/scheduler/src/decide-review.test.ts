@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ReviewPolicy, projectAllowList, type Member, type MergeRequest, type Trigger } from '@drydock/core';
+import { PolicyTrigger } from '@drydock/policy';
 import fc from 'fast-check';
 import { decideReview, type ReviewFacts } from './decide-review.ts';
 
@@ -41,6 +42,7 @@ function decide(changes: Partial<ReviewFacts> = {}) {
     commander: null,
     mergeRequest: aMergeRequest(),
     policy,
+    triggers: PolicyTrigger.options,
     doneHeadSha: null,
     isProjectAllowed: () => true,
     ageMs: 0,
@@ -332,6 +334,61 @@ describe('decideReview', () => {
       false,
     ]);
     expect(decide({ mergeRequest, ageMs: 1_800_001 })).toMatchObject({ isOverdue: true });
+  });
+
+  it.each<[string, readonly PolicyTrigger[], Partial<ReviewFacts>, string]>([
+    ['a first review', ['commanded'], {}, 'trigger-off'],
+    ['a first review', ['opened'], {}, 'first-review'],
+    ['a first review after a push', ['pushed'], {}, 'first-review'],
+    ['a first review that nobody pushed', ['pushed'], { trigger: 'swept' }, 'trigger-off'],
+    [
+      'a new head',
+      ['opened'],
+      { mergeRequest: aMergeRequest({ reviewed: { ...done, headSha: olderHead } }) },
+      'trigger-off',
+    ],
+    [
+      'a new head',
+      ['pushed'],
+      { mergeRequest: aMergeRequest({ reviewed: { ...done, headSha: olderHead } }) },
+      'new-head',
+    ],
+    [
+      'another base',
+      ['opened'],
+      { mergeRequest: aMergeRequest({ reviewed: { ...done, baseSha: head } }) },
+      'trigger-off',
+    ],
+    [
+      'another base',
+      ['retargeted'],
+      { mergeRequest: aMergeRequest({ reviewed: { ...done, baseSha: head } }) },
+      'base-moved',
+    ],
+    [
+      'what was begun',
+      [],
+      { mergeRequest: aMergeRequest({ reviewed: { ...done, state: 'reviewing' } }) },
+      'not-finished-before',
+    ],
+    ['a label that asks', ['labeled'], { mergeRequest: aMergeRequest({ labels: ['drydock:review'] }) }, 'first-review'],
+    ['a label that asks', [], { mergeRequest: aMergeRequest({ labels: ['drydock:review'] }) }, 'trigger-off'],
+    [
+      'a command',
+      ['opened', 'pushed'],
+      { command, commander: aMember(), mergeRequest: aMergeRequest({ reviewed: done }) },
+      'command-not-allowed',
+    ],
+    ['a command', ['commanded'], { command, commander: aMember() }, 'commanded'],
+    ['a person at the server', [], { trigger: 'manual' }, 'commanded'],
+    [
+      'a request for a review',
+      [],
+      { trigger: 'review-requested', mergeRequest: aMergeRequest({ isReviewRequested: true }) },
+      'trigger-off',
+    ],
+  ])('answers %s where the triggers are %j', (_, triggers, facts, reason) => {
+    expect(decide({ ...facts, triggers })).toMatchObject({ reason });
   });
 
   it('never runs on a diff of another head, whoever asks', () => {

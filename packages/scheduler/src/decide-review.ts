@@ -13,12 +13,14 @@
  * | draft; author is a bot; fork of a stranger              | skip                          |
  * | this head was reviewed and its base did not move        | skip `head-already-reviewed`  |
  * | our note of it is gone, but the ledger has it as done   | skip `head-already-reviewed`  |
+ * | what makes the review due is not one of the triggers    | skip `trigger-off`            |
  * | anything else                                           | run                           |
  *
  * A run waits while the forge has not prepared the diff of the newest head.
  */
 import {
   hasRole,
+  unreachable,
   type Command,
   type Member,
   type MergeRequest,
@@ -27,6 +29,7 @@ import {
   type Sha,
   type Trigger,
 } from '@drydock/core';
+import type { PolicyTrigger } from '@drydock/policy';
 
 /** What the decision is made from. */
 export interface ReviewFacts {
@@ -38,6 +41,8 @@ export interface ReviewFacts {
   /** The head whose review ended well last, by the ledger; null: none that it remembers. */
   readonly doneHeadSha: Sha | null;
   readonly policy: ReviewPolicy;
+  /** What may make a review begin. */
+  readonly triggers: readonly PolicyTrigger[];
   readonly isProjectAllowed: ProjectAllowList;
   /** How long the task has waited. */
   readonly ageMs: number;
@@ -58,6 +63,7 @@ export type SkipReason =
   | 'bot-author'
   | 'fork'
   | 'head-already-reviewed'
+  | 'trigger-off'
   | 'command-not-allowed';
 
 /**
@@ -100,6 +106,7 @@ function decide(facts: ReviewFacts): Decision {
   if (objection !== null) return objection;
 
   const reason = reasonToRun(facts);
+  if (reason !== null && !isTrigger(reason, facts)) return { kind: 'skip', reason: 'trigger-off', announce: 'silent' };
   if (reason !== null) return runOnceDiffed(facts, reason);
   return {
     kind: 'skip',
@@ -108,18 +115,42 @@ function decide(facts: ReviewFacts): Decision {
   };
 }
 
-function orderOf({ trigger, command, commander, mergeRequest, policy }: ReviewFacts): RunReason | null {
+function orderOf({ trigger, triggers, command, commander, mergeRequest, policy }: ReviewFacts): RunReason | null {
   if (trigger === 'manual') return 'commanded';
-  if (trigger === 'review-requested' && mergeRequest.isReviewRequested) return 'review-requested';
+  const isRequest = trigger === 'review-requested' && triggers.includes('review-requested');
+  if (isRequest && mergeRequest.isReviewRequested) return 'review-requested';
+  if (!triggers.includes('commanded')) return null;
   // Two bots that answer each other would never end.
   if (command === null || commander === null || commander.isSelf || commander.isBot) return null;
   return hasRole(commander.role, policy.commandRole) ? 'commanded' : null;
 }
 
+function isLabeled(mergeRequest: MergeRequest, labels: readonly string[]): boolean {
+  return mergeRequest.labels.some((label) => labels.includes(label));
+}
+
+/** By the state of the merge request, as all else: which event told of it only counts for who came in the middle. */
+function isTrigger(reason: RunReason, { trigger, triggers, mergeRequest, policy }: ReviewFacts): boolean {
+  if (triggers.includes('labeled') && isLabeled(mergeRequest, policy.triggerLabels)) return true;
+  switch (reason) {
+    case 'first-review':
+      return triggers.includes('opened') || (trigger === 'pushed' && triggers.includes('pushed'));
+    case 'new-head':
+      return triggers.includes('pushed');
+    case 'base-moved':
+      return triggers.includes('retargeted');
+    case 'commanded':
+    case 'review-requested':
+    case 'not-finished-before':
+      return true;
+    default:
+      return unreachable(reason);
+  }
+}
+
 function objectionOf(mergeRequest: MergeRequest, policy: ReviewPolicy): Decision | null {
-  const isLabeled = (labels: readonly string[]) => mergeRequest.labels.some((label) => labels.includes(label));
-  if (isLabeled(policy.skipLabels)) return { kind: 'skip', reason: 'label', announce: 'edit' };
-  if (isLabeled(policy.triggerLabels)) return null;
+  if (isLabeled(mergeRequest, policy.skipLabels)) return { kind: 'skip', reason: 'label', announce: 'edit' };
+  if (isLabeled(mergeRequest, policy.triggerLabels)) return null;
   if (mergeRequest.isDraft && policy.drafts === 'skip') return { kind: 'skip', reason: 'draft', announce: 'edit' };
   if (mergeRequest.author.isBot && !policy.botAuthors.includes(mergeRequest.author.username)) {
     return { kind: 'skip', reason: 'bot-author', announce: 'silent' };
@@ -170,5 +201,6 @@ export const skipTexts: Readonly<Record<SkipReason, string>> = {
   'bot-author': 'its author is a bot',
   fork: 'it comes from a fork of someone who is not a member; a member can comment `/drydock review`',
   'head-already-reviewed': 'this head was reviewed already',
+  'trigger-off': 'the policy of this project begins no review by this; comment `/drydock review`',
   'command-not-allowed': 'the person who asked may not start reviews',
 };

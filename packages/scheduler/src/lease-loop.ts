@@ -1,4 +1,5 @@
 import { DrydockError, TransientError, type ProjectKey, type ProjectShare } from '@drydock/core';
+import { sharesOfPolicies } from './policies/shares-of-policies.ts';
 import { runTask, type TaskPorts, type TaskTimes } from './run-task.ts';
 
 /** How the loop leases. */
@@ -44,11 +45,14 @@ export async function runLeaseLoop(
   };
   let sharesAtMs = -Infinity;
 
-  /** Again and again, since a store that lost its memory has lost them too. */
+  /** Again and again, since a store that lost its memory has lost them too, and policies come and go. */
   async function renewShares(): Promise<void> {
     const { projectShares } = settings;
-    if (projectShares === undefined || clock.monotonicMs() - sharesAtMs < renewSharesMs) return;
-    await queue.setShares(projectShares);
+    const { policies } = ports;
+    const hasNone = projectShares === undefined && policies === undefined;
+    if (hasNone || clock.monotonicMs() - sharesAtMs < renewSharesMs) return;
+    const shares = policies === undefined ? projectShares : await sharesOfPolicies(queue, policies, projectShares);
+    if (shares !== undefined) await queue.setShares(shares);
     sharesAtMs = clock.monotonicMs();
   }
 

@@ -36,6 +36,10 @@ import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
 import type { Launcher } from './launchers/launcher.ts';
 import type { PodSettings } from './launchers/pod-settings.ts';
 import type { SchedulerMetrics } from './metrics.ts';
+import { defaultPolicy } from './policies/default-policy.ts';
+import { isOverLimit, limitDelayMs } from './policies/policy-limit.ts';
+import type { AppliedPolicy, PolicyAnswer } from './policies/policy-source.ts';
+import type { PolicySource } from './policies/policy-source.ts';
 import { recordEnding } from './record-ending.ts';
 import {
   attemptClassOf,
@@ -55,9 +59,12 @@ export interface TaskPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: SchedulerMetrics;
+  /** What holds for projects that no other policy is for. */
   readonly policy: ReviewPolicy;
-  /** What the policy says of agents' pods; absent: the defaults. */
+  /** Settings of agents' pods for these projects, which other policies begin from; absent: the defaults. */
   readonly pod?: PodSettings | undefined;
+  /** Which policy applies to a project; absent: `policy` to all. */
+  readonly policies?: PolicySource | undefined;
   /** Asked about the project as the forge names it: the path in a webhook is only what its sender says. */
   readonly isProjectAllowed: ProjectAllowList;
   /** Spreads waits; numbers from 0 to below 1. Default: chance. */
@@ -153,9 +160,14 @@ class TaskDriver {
     const { gateway, queue, metrics, log, reach } = this.#ports;
     reach?.('task.leased');
     this.#heartbeat.check();
+    if (await isOverLimit(this.#ports, this.#task)) {
+      return { kind: 'release', delayMs: limitDelayMs(this.#ports.random), why: 'policy-limit' };
+    }
     const mergeRequest = await gateway.readMergeRequest(this.#task.subject, this.#signal);
     this.#note.about(mergeRequest, isReviewed(mergeRequest));
     reach?.('task.observed');
+    const answer = this.#policyFor(mergeRequest);
+    if (answer.kind === 'applies') this.attempt.under(answer.policy);
 
     const unpublished = await this.#unpublishedRun(mergeRequest);
     if (unpublished !== null) return await this.#publish(unpublished);
@@ -163,11 +175,18 @@ class TaskDriver {
     if (adopted !== null) return await this.#afterAttempt(adopted);
     await this.attempt.drop();
 
-    const decision = await this.#decide(mergeRequest);
+    const policy = answer.kind === 'applies' ? answer.policy : this.#default();
+    const decision = await this.#decide(mergeRequest, policy);
+    if (answer.kind === 'held' && decision.reason !== 'project-not-allowed' && decision.reason !== 'closed') {
+      return heldEnding(answer.name);
+    }
     metrics.decided(decision.kind, decision.reason);
     const { trigger } = this.#task;
     log.info(
-      { trigger, decision: decision.kind, reason: decision.reason, headSha: mergeRequest.headSha ?? '' },
+      {
+        ...{ trigger, decision: decision.kind, reason: decision.reason, headSha: mergeRequest.headSha ?? '' },
+        ...(policy.name === null ? {} : { policy: policy.name, generation: policy.generation }),
+      },
       'decided',
     );
     reach?.('task.decided');
@@ -189,8 +208,19 @@ class TaskDriver {
     return await this.#afterAttempt(await this.attempt.run(begun.launch, diffRefs, told, this.#ageMs()));
   }
 
-  async #decide(mergeRequest: MergeRequest): Promise<Decision> {
-    const { gateway, policy, isProjectAllowed } = this.#ports;
+  /** By the project as the forge names it now. */
+  #policyFor({ ref: { forge, projectId }, projectPath }: MergeRequest): PolicyAnswer {
+    const { policies } = this.#ports;
+    if (policies === undefined) return { kind: 'applies', policy: this.#default() };
+    return policies.policyFor({ forge, projectId, projectPath });
+  }
+
+  #default(): AppliedPolicy {
+    return defaultPolicy(this.#ports.policy, this.#ports.pod);
+  }
+
+  async #decide(mergeRequest: MergeRequest, { review, triggers }: AppliedPolicy): Promise<Decision> {
+    const { gateway, isProjectAllowed } = this.#ports;
     const { subject, command, trigger } = this.#task;
     const commander = command === null ? null : await gateway.readMember(subject, command.userId, this.#signal);
     return decideReview({
@@ -199,7 +229,8 @@ class TaskDriver {
       commander,
       mergeRequest,
       doneHeadSha: this.#task.doneHeadSha,
-      policy,
+      policy: review,
+      triggers,
       isProjectAllowed,
       ageMs: this.#ageMs(),
     });
@@ -293,6 +324,11 @@ class TaskDriver {
         return unreachable(why.reason);
     }
   }
+}
+
+/** A wider policy is no answer: it might allow what this one was written to forbid. */
+function heldEnding(name: string): Ending {
+  return { kind: 'blocked', code: 'policy.invalid', message: `the policy ${name} of this project cannot be applied` };
 }
 
 /** An event of somebody who may not give orders is worth what any other event is: the gateway obeys orders, too. */

@@ -1,0 +1,47 @@
+import { projectKeyOf, type ProjectKey, type ProjectShare } from '@drydock/core';
+import type { ProjectView, TaskQueue } from '@drydock/queue';
+import type { PolicyAnswer, PolicySource } from './policy-source.ts';
+
+const projectsPerPage = 500;
+
+/** Every project that the queue knows, with what applies to it. */
+export async function* knownProjects(
+  queue: Pick<TaskQueue, 'projects'>,
+  policies: PolicySource,
+): AsyncGenerator<{ readonly project: ProjectView; readonly answer: PolicyAnswer }> {
+  let cursor: string | null = null;
+  do {
+    const page = await queue.projects({ limit: projectsPerPage, ...(cursor === null ? {} : { cursor }) });
+    for (const project of page.projects) yield { project, answer: policies.policyFor(project) };
+    ({ cursor } = page);
+  } while (cursor !== null);
+}
+
+/** The shares of all known projects: what a setting names stands, and the rest is as policies say. */
+export async function sharesOfPolicies(
+  queue: Pick<TaskQueue, 'projects'>,
+  policies: PolicySource,
+  settings: ReadonlyMap<ProjectKey, ProjectShare> = new Map(),
+): Promise<ReadonlyMap<ProjectKey, ProjectShare>> {
+  const shares = new Map(settings);
+  for await (const { project, answer } of knownProjects(queue, policies)) {
+    const key = projectKeyOf(project);
+    if (shares.has(key) || answer.kind === 'held') continue;
+    const { weight, maxRunning } = answer.policy.share;
+    if (weight !== 1 || maxRunning !== null) shares.set(key, { weight, maxRunning });
+  }
+  return shares;
+}
+
+/** Tasks that hold a lease, of all projects of a policy. */
+export async function runningUnder(
+  queue: Pick<TaskQueue, 'projects'>,
+  policies: PolicySource,
+  name: string,
+): Promise<number> {
+  let running = 0;
+  for await (const { project, answer } of knownProjects(queue, policies)) {
+    if (answer.kind === 'applies' && answer.policy.name === name) running += project.running;
+  }
+  return running;
+}
