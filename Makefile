@@ -2,7 +2,7 @@
 .POSIX:
 .SUFFIXES:
 .PHONY: help demo dev check fix test test-fast test-live bench cluster cluster-down package bootstrap bootstrap-tests
-.PHONY: bootstrap-cluster clean
+.PHONY: bootstrap-cluster clean images
 
 ARGS =
 BENCH =
@@ -41,6 +41,9 @@ cluster: bootstrap-cluster ## Starts a real Kubernetes on this machine; ARGS="co
 
 cluster-down: bootstrap ## Ends it and removes all of it; ARGS="--all" for those of tests too
 	@$(WITH_NODE_24) exec node cluster/src/main.ts down $(ARGS)
+
+images: bootstrap-cluster ## Builds the images: localhost/drydock/<name>:<version>, and archives in .cache/images; ARGS="agent" for some
+	@$(WITH_NODE_24) exec node scripts/images.ts $(ARGS)
 
 package: bootstrap ## Builds the npm package of the command: .cache/drydock-cli-<version>.tgz
 	@mkdir -p .cache && $(WITH_NODE_24) npm pack --silent -w packages/cli --pack-destination .cache

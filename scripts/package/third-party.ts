@@ -15,7 +15,10 @@ const permissive = new Set([
 ]);
 
 /** Packages that name their licence and leave its text out, with the holder that their manifest names. */
-const withoutText = new Map([['standardwebhooks', 'Standard Webhooks']]);
+const withoutText = new Map([
+  ['standardwebhooks', 'Standard Webhooks'],
+  ['stream-buffers', 'nobody: it is in the public domain'],
+]);
 
 const mitText = (holder: string) => `MIT License
 
@@ -26,6 +29,22 @@ Permission is hereby granted, free of charge, to any person obtaining a copy of 
 The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
 
 THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
+
+const unlicenseText = `This is free and unencumbered software released into the public domain.
+
+Anyone is free to copy, modify, publish, use, compile, sell, or distribute this software, either in source code form or as a compiled binary, for any purpose, commercial or non-commercial, and by any means.
+
+In jurisdictions that recognize copyright laws, the author or authors of this software dedicate any and all copyright interest in the software to the public domain. We make this dedication for the benefit of the public at large and to the detriment of our heirs and successors. We intend this dedication to be an overt act of relinquishment in perpetuity of all present and future rights to this software under copyright law.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+
+For more information, please refer to <https://unlicense.org/>`;
+
+/** What a licence says where the package leaves it out. */
+const texts = new Map([
+  ['MIT', mitText],
+  ['Unlicense', () => unlicenseText],
+]);
 
 const Manifest = z.object({ name: z.string(), version: z.string(), license: z.string().optional() });
 
@@ -62,11 +81,13 @@ export function readThirdParty(folder: string): ThirdParty {
   const files = readdirSync(folder)
     .filter((file) => /^(licen[cs]e|copying|notice)(\.|-|$)/i.test(file))
     .sort();
-  const holder = withoutText.get(name);
-  if (files.length === 0 && (holder === undefined || license !== 'MIT')) {
-    throw new Error(`${name} ${version} comes without the text of its licence`);
+  if (files.length === 0) {
+    const holder = withoutText.get(name);
+    const textOf = texts.get(license);
+    if (holder === undefined || textOf === undefined)
+      throw new Error(`${name} ${version} comes without the text of its licence`);
+    return { name, version, license, text: textOf(holder) };
   }
-  if (files.length === 0 && holder !== undefined) return { name, version, license, text: mitText(holder) };
   const text = files
     .map((file) => readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim())
     .join('\n\n');

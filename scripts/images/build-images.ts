@@ -1,0 +1,147 @@
+/**
+ * Builds the images with buildah, each once for the same inputs: they are named by a hash of all that goes into them,
+ * and lie as archives in `.cache/images`, where nothing else is asked whether they are there.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { holdLock } from '../../cluster/src/hold-lock.ts';
+import { baseImage, baseImageArchive } from '../../cluster/start-cluster.ts';
+import { clientSettings } from './client-settings.ts';
+import { imageKey, inputsOf, type ImageName } from './image-inputs.ts';
+
+const run = promisify(execFile);
+
+const label = 'org.opencontainers.image';
+const Manifest = z.object({ version: z.string() });
+
+/** An image, ready to be imported. */
+export interface BuiltImage {
+  readonly name: ImageName;
+  /** What containerd calls it after the import: `localhost/drydock/<name>:<key>`. */
+  readonly reference: string;
+  /** A docker archive, for `ctr images import`. */
+  readonly archive: string;
+}
+
+/** How images are built. */
+export interface ImageOptions {
+  readonly root: string;
+  readonly names: readonly ImageName[];
+  readonly signal: AbortSignal;
+  /** Told in a few words what is being done; nothing when all is there. */
+  readonly onProgress?: (step: string) => void;
+}
+
+/** The images of this checkout, built if their inputs changed. Throws an `Error` with the end of the build's output. */
+export async function buildImages(options: ImageOptions): Promise<readonly BuiltImage[]> {
+  const { root, names, signal, onProgress = () => undefined } = options;
+  const folder = join(root, '.cache', 'images');
+  await mkdir(folder, { recursive: true });
+  await using _lock = await holdLock(`images-${root}`.slice(-90), () => 'building the images', {
+    signal,
+    onWait: ({ pid, doing }) => onProgress(`waiting for process ${pid}, which is ${doing}`),
+  });
+  const base = await baseId(onProgress, signal);
+  const built: BuiltImage[] = [];
+  for (const name of names) {
+    const key = imageKey(root, base, await inputsOf(root, name));
+    const image = { name, reference: `localhost/drydock/${name}:${key}`, archive: join(folder, `${name}-${key}.tar`) };
+    if (!(await isFile(image.archive))) {
+      const startedMs = performance.now();
+      onProgress(`building the image ${name}`);
+      await build(image, root, signal);
+      const { size } = await stat(image.archive);
+      const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
+      onProgress(`built the image ${name}: ${(size / 1e6).toFixed(0)} MB, ${seconds} s`);
+    }
+    built.push(image);
+    await removeOthers(folder, image);
+  }
+  return built;
+}
+
+/** What the base is, so that a new one makes new images. If it is not there it is the test cluster's, or fetched. */
+async function baseId(onProgress: (step: string) => void, signal: AbortSignal): Promise<string> {
+  const ask = () =>
+    run('buildah', ['inspect', '--type', 'image', '--format', '{{.FromImageID}}', baseImage], { signal });
+  try {
+    return (await ask()).stdout.trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new Error('There is no buildah on PATH, which builds the images: apt-get install buildah', {
+        cause: error,
+      });
+    signal.throwIfAborted();
+  }
+  const archive = baseImageArchive();
+  onProgress(archive === null ? `fetching ${baseImage}` : `taking ${baseImage} as it was made on this machine`);
+  await run('buildah', ['pull', '--quiet', archive === null ? baseImage : `docker-archive:${archive}`], { signal });
+  return (await ask()).stdout.trim();
+}
+
+async function build({ name, reference, archive }: BuiltImage, root: string, signal: AbortSignal): Promise<void> {
+  const settings = await mkdtemp(join(tmpdir(), 'drydock-images-'));
+  try {
+    const { version } = Manifest.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
+    const revision = process.env['REVISION'] ?? 'unknown';
+    await buildah(
+      [
+        ...['bud', '--layers', '--pull-never', '--target', name, '--tag', reference, '--file', 'Dockerfile'],
+        ...['--network', 'host', '--isolation', (await hasRuntime()) ? 'oci' : 'chroot'],
+        // The same sources give the same bytes, whenever they are built.
+        ...['--timestamp', process.env['SOURCE_DATE_EPOCH'] ?? '0'],
+        ...['--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision}`],
+        // Its cache takes a layer of other build arguments for the same: these go over it.
+        ...['--label', `${label}.version=${version}`, '--label', `${label}.revision=${revision}`],
+        ...clientSettings(settings, process.env),
+        '.',
+      ],
+      root,
+      signal,
+    );
+    const { [0]: repository = reference } = reference.split(':');
+    await run('buildah', ['tag', reference, `${repository}:${version}`], { signal });
+    await rm(`${archive}.new`, { force: true });
+    await run('buildah', ['push', '--quiet', reference, `docker-archive:${archive}.new:${reference}`], { signal });
+    await rename(`${archive}.new`, archive);
+  } finally {
+    await rm(settings, { recursive: true, force: true });
+  }
+}
+
+/** Chroot isolation is no boundary, but it needs no container runtime; what runs in these builds is our own. */
+async function hasRuntime(): Promise<boolean> {
+  return run('runc', ['--version']).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function buildah(args: readonly string[], cwd: string, signal: AbortSignal): Promise<void> {
+  const child = spawn('buildah', args, { cwd, signal, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-100_000)));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  if (code !== 0) throw new Error(`buildah ended with ${String(code)}:\n${output.slice(-4000)}`);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** Archives of earlier inputs: each is some 150 MB. */
+async function removeOthers(folder: string, { name, archive }: BuiltImage): Promise<void> {
+  const stale = (await readdir(folder)).filter((file) => file.startsWith(`${name}-`) && join(folder, file) !== archive);
+  await Promise.all(stale.map((file) => rm(join(folder, file), { force: true })));
+}
