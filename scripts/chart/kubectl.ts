@@ -1,0 +1,23 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { builtPrograms } from '../../cluster/src/build-programs.ts';
+import { programsOf } from '../../cluster/src/levels.ts';
+import { defaultWorkshop } from '../../cluster/src/places.ts';
+
+const run = promisify(execFile);
+const maxOutputBytes = 64 * 2 ** 20;
+
+/** What kubectl said. */
+export interface Answer {
+  readonly stdout: string;
+  /** Warnings of the API server, too. */
+  readonly stderr: string;
+}
+
+/** Runs the kubectl that was built with the test cluster; `input` is its standard input. */
+export async function kubectl(kubeconfig: string, args: readonly string[], input = ''): Promise<Answer> {
+  const program = builtPrograms(defaultWorkshop(process.env), programsOf('control-plane')).path('kubectl');
+  const running = run(program, ['--kubeconfig', kubeconfig, ...args], { maxBuffer: maxOutputBytes });
+  running.child.stdin?.end(input);
+  return running;
+}
