@@ -5,7 +5,7 @@
  *   GET    /api/v1/tasks?state=&forge=&project=&limit=&cursor=    TaskQuery → TaskPage
  *   GET    /api/v1/tasks/:taskId                                  TaskDetail
  *   GET    /api/v1/tasks/:taskId/events                           EventList
- *   GET    /api/v1/tasks/:taskId/logs?attempt=&after=             LogQuery → LogPage
+ *   GET    /api/v1/tasks/:taskId/logs?attempt=&after=&waitMs=     LogQuery → LogPage
  *   POST   /api/v1/tasks/:taskId/retry                            RetryAnswer           admin
  *   POST   /api/v1/tasks/:taskId/cancel                           CancelAnswer          admin
  *   POST   /api/v1/dead-letters/retry                             DeadLetterReplay → DeadLettersReplayed   admin
@@ -14,6 +14,8 @@
  *   GET    /api/v1/pauses                                         PauseList
  *   PUT    /api/v1/pauses                                         PauseRequest → PauseAnswer    admin
  *   DELETE /api/v1/pauses?kind=&forge=&projectId=                 PauseScope → ResumeAnswer     admin
+ *   GET    /api/v1/pauses/events                                  PauseEventList
+ *   GET    /api/v1/parked                                         ParkedList
  *   GET    /api/v1/openapi.json                                   this, as OpenAPI 3.1
  *
  * An unknown task is 404, and so is everything when no token is configured. Errors are a `WireError`. Requests are
@@ -23,7 +25,7 @@ import { z } from 'zod';
 import { RunId } from './control-protocol.ts';
 import { ForgeId, MergeRequestRef, NumericId, Sha } from './merge-request.ts';
 import { ProgressEntry } from './progress.ts';
-import { Pause, PauseScope, TaskEvent } from './queue-control.ts';
+import { ParkedItem, Pause, PauseEvent, PauseScope, TaskEvent } from './queue-control.ts';
 import { TaskId, TaskKind, TaskOutcome, TaskState, Trigger } from './task.ts';
 
 const version = z.literal(1);
@@ -32,6 +34,8 @@ const maxPage = 500;
 /** As the OpenAPI document names them. */
 const NamedEvent = TaskEvent.meta({ id: 'TaskEvent' });
 const NamedPause = Pause.meta({ id: 'Pause' });
+const NamedPauseEvent = PauseEvent.meta({ id: 'PauseEvent' });
+const NamedParked = ParkedItem.meta({ id: 'ParkedItem' });
 const NamedScope = PauseScope.meta({ id: 'PauseScope' });
 
 /** A number in a query: digits and nothing else. */
@@ -155,10 +159,11 @@ export const TaskDetail = z
   .meta({ id: 'TaskDetail' });
 export type TaskDetail = z.infer<typeof TaskDetail>;
 
-/** Which attempt's log (the last unless said), after which entry. */
+/** Which attempt's log (the last unless said), after which entry, and whether to wait for it. */
 export const LogQuery = z.strictObject({
   attempt: digits(1, 2 ** 22 - 1, 'The attempt, 1-based; the last one unless said').optional(),
   after: digits(0, 10 ** 9, 'Only entries with a greater number').prefault('0'),
+  waitMs: digits(0, 5000, 'How long to wait for an entry when there is none, in milliseconds').prefault('0'),
 });
 export type LogQuery = z.infer<typeof LogQuery>;
 
@@ -252,6 +257,18 @@ export const PauseList = z
   .meta({ id: 'PauseList' });
 export type PauseList = z.infer<typeof PauseList>;
 
+/** The newest beginnings and ends of pauses, oldest of them first. */
+export const PauseEventList = z
+  .object({ v: version, nowMs: z.int(), events: z.array(NamedPauseEvent) })
+  .meta({ id: 'PauseEventList' });
+export type PauseEventList = z.infer<typeof PauseEventList>;
+
+/** What no scheduler can read, newest first: at most 1,000. */
+export const ParkedList = z
+  .object({ v: version, nowMs: z.int(), parked: z.array(NamedParked) })
+  .meta({ id: 'ParkedList' });
+export type ParkedList = z.infer<typeof ParkedList>;
+
 /** Asks for a pause. `why` is shown to whoever wonders. */
 export const PauseRequest = z
   .strictObject({ v: requestVersion, scope: NamedScope, why: z.string().min(1).max(200) })
@@ -279,6 +296,10 @@ export const ControlStats = z
     processedToday: z.int().min(0),
     /** Age of the oldest task that could start and has not. */
     oldestReadyMs: z.number().min(0),
+    /** Tasks that no scheduler can read, kept for a person. */
+    parked: z.int().min(0).default(0),
+    /** Forges and projects under whose keys in Redis stands something else: nothing of them starts. */
+    setAside: z.int().min(0).default(0),
     /** Pauses in force. */
     pauses: z.int().min(0),
     /** Where the queue lives, in a word: redis or memory. */
@@ -301,5 +322,7 @@ export const controlPaths = {
   projects: '/api/v1/projects',
   stats: '/api/v1/stats',
   pauses: '/api/v1/pauses',
+  pauseEvents: '/api/v1/pauses/events',
+  parked: '/api/v1/parked',
   openApi: '/api/v1/openapi.json',
 } as const;

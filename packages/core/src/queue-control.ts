@@ -47,6 +47,29 @@ export type PauseScope = z.infer<typeof PauseScope>;
 export const Pause = z.strictObject({ scope: PauseScope, by: z.string(), why: z.string(), atMs: z.int() });
 export type Pause = z.infer<typeof Pause>;
 
+/** A pause that began or ended, and by whom. */
+export const PauseEvent = z.object({
+  /** By the store's clock, ms since the epoch. */
+  atMs: z.int(),
+  what: z.enum(['paused', 'resumed']),
+  /** As the control API knows them. */
+  who: z.string(),
+  scope: PauseScope,
+  /** Empty of what was resumed. */
+  why: z.string(),
+});
+export type PauseEvent = z.infer<typeof PauseEvent>;
+
+/** What no scheduler can read, so that it waits for a person: a task, or all of a project or forge. */
+export const ParkedItem = z.object({
+  kind: z.enum(['task', 'project', 'forge']),
+  /** `review:gitlab:42:7`, `gitlab:42` or `gitlab`; of a task whose id is none of ours, that. */
+  name: z.string(),
+  /** Since when, by the store's clock. */
+  sinceMs: z.int(),
+});
+export type ParkedItem = z.infer<typeof ParkedItem>;
+
 /** A project by its forge and numeric id: `gitlab:42`. */
 export const ProjectKey = z.string().regex(/^[a-z][a-z0-9-]*:[1-9]\d*$/);
 export type ProjectKey = z.infer<typeof ProjectKey>;

@@ -1,5 +1,8 @@
 import { PauseScope, type ProjectKey } from '@drydock/core';
 
+/** How many beginnings and ends of pauses are kept. */
+export const longestPauseHistory = 200;
+
 /** Names a scope: `all`, `forge:gitlab`, `project:gitlab:42`. */
 export function scopeKey(scope: PauseScope): string {
   switch (scope.kind) {
@@ -14,16 +17,21 @@ export function scopeKey(scope: PauseScope): string {
 
 /** The scope of that name. */
 export function scopeOf(key: string): PauseScope {
+  return PauseScope.parse(scopePartsOf(key));
+}
+
+/** What a name says of its scope, not looked at. */
+export function scopePartsOf(key: string): object {
   const [kind, forge, projectId] = key.split(':');
-  return PauseScope.parse({
+  return {
     kind,
     ...(forge === undefined ? {} : { forge }),
     ...(projectId === undefined ? {} : { projectId }),
-  });
+  };
 }
 
 /** Whether any pause holds the project back. */
-export function isPausedIn(pauses: ReadonlyMap<string, unknown>, project: ProjectKey): boolean {
+export function isPausedIn(pauses: { has(key: string): boolean }, project: ProjectKey): boolean {
   const forge = project.slice(0, project.indexOf(':'));
   return pauses.has('all') || pauses.has(`forge:${forge}`) || pauses.has(`project:${project}`);
 }

@@ -7,6 +7,9 @@ export class RedisKeys {
   readonly root: string;
   readonly clock: string;
   readonly pauses: string;
+  readonly pauseEvents: string;
+  readonly parked: string;
+  readonly aside: string;
   readonly ping: string;
   /** Where wake-ups are published: a channel, no key. */
   readonly wakeChannel: string;
@@ -16,6 +19,9 @@ export class RedisKeys {
     this.root = `${prefix}{drydock}:`;
     this.clock = `${this.root}clock`;
     this.pauses = `${this.root}pauses`;
+    this.pauseEvents = `${this.root}pause-events`;
+    this.parked = `${this.root}parked`;
+    this.aside = `${this.root}aside`;
     this.ping = `${this.root}ping`;
     this.wakeChannel = `${this.root}wake`;
   }

@@ -15,6 +15,7 @@ import type { RedisKeys } from './redis-keys.ts';
 import { redisLua, sharedLua } from './redis-lua.ts';
 import { readLeasedTask } from './redis-leased-task.ts';
 import { adoptedTooOften, adoptionsInAll } from './adoption.ts';
+import { longestPauseHistory } from './pause-scope.ts';
 import { historyText, requestText, shortHead } from './task-history.ts';
 import type { EnqueueOptions, HeldLease, Interrupt, LeaseRequest } from './task-queue.ts';
 import { cancelledOutcome, isUrgent, type CountedFailure } from './task-transitions.ts';
@@ -226,15 +227,19 @@ export const pause = redisLua({
     input: ScriptContext & {
       readonly scope: string;
       readonly project: ProjectKey | null;
+      readonly by: string;
       /** Null: the pause ends. */
-      readonly begins: { readonly by: string; readonly why: string } | null;
+      readonly why: string | null;
     },
   ) => commonKeys(input),
   args: (input) => [
     ...commonArgs(input),
     input.scope,
     input.project ?? '',
-    ...(input.begins === null ? [''] : ['1', historyText(input.begins.by), historyText(input.begins.why)]),
+    input.why === null ? '' : '1',
+    historyText(input.by),
+    historyText(input.why ?? ''),
+    longestPauseHistory,
   ],
   reply: z.number().transform((changed) => changed === 1),
 });
@@ -293,12 +298,17 @@ export const stats = redisLua({
   keys: (input: ScriptContext) => commonKeys(input),
   args: (input) => [...commonArgs(input), statsProjects],
   reply: z
-    .tuple([z.coerce.number(), z.coerce.number(), z.coerce.number(), z.coerce.number(), z.coerce.number()])
-    .transform(([waiting, running, dead, processedToday, oldestReadyMs]) => ({
-      waiting,
-      running,
-      dead,
-      processedToday,
-      oldestReadyMs,
-    })),
+    .array(z.coerce.number())
+    .length(7)
+    .transform(
+      ([waiting = 0, running = 0, dead = 0, processedToday = 0, oldestReadyMs = 0, parked = 0, setAside = 0]) => ({
+        waiting,
+        running,
+        dead,
+        processedToday,
+        oldestReadyMs,
+        parked,
+        setAside,
+      }),
+    ),
 });

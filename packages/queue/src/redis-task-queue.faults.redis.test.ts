@@ -218,8 +218,13 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
     expect(await redis.zrange(key('parked'), '0', '-1')).toEqual([1, 2, 3].map(taskIdOfIid));
     expect((await speaking.list({ limit: 10 })).tasks.map(({ taskId }) => taskId)).toEqual([task.taskId]);
     await expect(speaking.get(taskIdOfIid(3))).rejects.toMatchObject({ code: 'queue.wrong_type' });
+    expect(await speaking.stats()).toMatchObject({ parked: 3, setAside: 0 });
+    expect(await speaking.parked()).toMatchObject([1, 2, 3].map((iid) => ({ kind: 'task', name: taskIdOfIid(iid) })));
     expect((await speaking.enqueue(aTaskRequest({ iid: 1 }), atOnce)).kind).toBe('queued');
-    expect(await redis.zscore(key('parked'), taskIdOfIid(1))).toBeNull();
+    await redis.hset(key(`task:${taskIdOfIid(3)}`), 'v', '2');
+    expect(await speaking.retry(taskIdOfIid(3), 'ann')).toBe('waiting');
+    expect(await speaking.parked()).toMatchObject([{ name: taskIdOfIid(2) }]);
+    expect((await mustLease(speaking)).taskId).toBe(taskIdOfIid(3));
   });
 
   it.each(['ready:gitlab:42', 'project:gitlab:42', 'leases:gitlab:42', 'turns:gitlab', 'leases:gitlab'])(
@@ -237,6 +242,7 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
 
       const other = await mustLease(speaking);
       const blocked = await leaseAny(speaking);
+      const [parked, { setAside }] = [await speaking.parked(), await speaking.stats()];
       await redis.del(key(name));
       if ((await redis.exists(kept)) === 1) await redis.rename(kept, key(name));
       await speaking.enqueue({ ...at('gitlab', '42'), headSha: 'b'.repeat(40) }, atOnce);
@@ -246,6 +252,9 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
       expect(said.map(({ place }) => place)).toContain(
         name.split(':').length === 3 ? 'project:gitlab:42' : 'forge:gitlab',
       );
+      const [kind, place] = name.split(':').length === 3 ? ['project', 'gitlab:42'] : ['forge', 'gitlab'];
+      expect([parked, setAside]).toMatchObject([[{ kind, name: place }], 1]);
+      expect(await speaking.parked()).toEqual([]);
       expect(mended.taskId).toBe('review:gitlab:42:1');
     },
   );

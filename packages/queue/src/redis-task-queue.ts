@@ -6,7 +6,9 @@ import {
   silentLog,
   taskIdOf,
   type Log,
+  type ParkedItem,
   type Pause,
+  type PauseEvent,
   type PauseScope,
   type ProjectKey,
   type ProjectShare,
@@ -17,7 +19,7 @@ import {
   type TaskRequest,
 } from '@drydock/core';
 import { z } from 'zod';
-import { scopeKey, scopeOf } from './pause-scope.ts';
+import { longestPauseHistory, scopeKey } from './pause-scope.ts';
 import { adoptedTooOften } from './adoption.ts';
 import { planRetry } from './plan-retry.ts';
 import { defaultQueueSettings, type QueueSettings } from './queue-settings.ts';
@@ -25,6 +27,7 @@ import { connectRedis, type RedisConnection, type RedisSettings } from './redis-
 import { RedisEpoch } from './redis-epoch.ts';
 import { translateRedisError } from './redis-error.ts';
 import { RedisKeys } from './redis-keys.ts';
+import { parseParked, parsePauseEvents, parsePauses } from './redis-quiet-places.ts';
 import * as scripts from './redis-scripts.ts';
 import { RedisTaskList } from './redis-task-list.ts';
 import { parseTaskHash } from './redis-task-record.ts';
@@ -129,21 +132,26 @@ export class RedisTaskQueue implements TaskQueue {
     return (await this.#pause(scope, { by, why })) ? 'paused' : 'already';
   }
 
-  /** Who resumed shows in the log alone: the pause is gone. */
   async resume(scope: PauseScope, by: string): Promise<'resumed' | 'absent'> {
-    if (!(await this.#pause(scope, null))) return 'absent';
-    this.#log.info({ reason: `${scopeKey(scope)} by ${by}` }, 'resumed');
-    return 'resumed';
+    return (await this.#pause(scope, { by, why: null })) ? 'resumed' : 'absent';
   }
 
   async pauses(): Promise<readonly Pause[]> {
-    const hash = await ask(() => this.#redis.hgetall(this.#keys.pauses));
-    return Object.entries(hash)
-      .map(([key, text]) => {
-        const [atMs, by = '', why = ''] = text.split('|');
-        return { scope: scopeOf(key), by, why, atMs: Number(atMs) };
-      })
-      .sort((left, right) => left.atMs - right.atMs);
+    return parsePauses(await ask(() => this.#redis.hgetall(this.#keys.pauses)));
+  }
+
+  async pauseEvents(): Promise<readonly PauseEvent[]> {
+    return parsePauseEvents(await ask(() => this.#redis.lrange(this.#keys.pauseEvents, 0, longestPauseHistory - 1)));
+  }
+
+  async parked(): Promise<readonly ParkedItem[]> {
+    const [tasks, places] = await Promise.all(
+      [this.#keys.parked, this.#keys.aside].map((key) =>
+        ask(() => this.#redis.zrevrange(key, 0, longestPage - 1, 'WITHSCORES')),
+      ),
+    );
+    const oldestMs = (await this.#nowMs()) - this.#settings.retentionMs;
+    return parseParked({ tasks: tasks ?? [], places: places ?? [], oldestMs }).slice(0, longestPage);
   }
 
   async extend(held: HeldLease, ttlMs: number): Promise<Extended> {
@@ -282,9 +290,9 @@ export class RedisTaskQueue implements TaskQueue {
     return Object.keys(hash).length === 0 ? null : parseTaskHash(taskId, hash);
   }
 
-  async #pause(scope: PauseScope, begins: { readonly by: string; readonly why: string } | null): Promise<boolean> {
+  async #pause(scope: PauseScope, order: { readonly by: string; readonly why: string | null }): Promise<boolean> {
     const project = scope.kind === 'project' ? projectKeyOf(scope) : null;
-    return scripts.pause(this.#redis, { ...this.#context(), scope: scopeKey(scope), project, begins });
+    return scripts.pause(this.#redis, { ...this.#context(), ...order, scope: scopeKey(scope), project });
   }
 
   async #renewEpoch(runId: string, swept: number | null): Promise<QueueEpoch> {

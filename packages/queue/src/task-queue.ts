@@ -11,7 +11,9 @@
  */
 import type {
   MergeRequestRef,
+  ParkedItem,
   Pause,
+  PauseEvent,
   PauseScope,
   ProjectKey,
   ProjectShare,
@@ -153,6 +155,10 @@ export interface QueueStats {
   readonly processedToday: number;
   /** Age in milliseconds of the oldest task that is ready and not leased; 0 when there is none. */
   readonly oldestReadyMs: number;
+  /** Tasks whose record is gone or of another form or version: kept for a person. */
+  readonly parked: number;
+  /** Forges and projects under whose keys stands something else: nothing of them begins. */
+  readonly setAside: number;
 }
 
 /** Which tasks to list, newest change first. */
@@ -220,6 +226,10 @@ export interface TaskQueue {
   resume(scope: PauseScope, by: string): Promise<'resumed' | 'absent'>;
   /** Longest ago first. */
   pauses(): Promise<readonly Pause[]>;
+  /** The newest 200 pauses that began or ended, oldest first. */
+  pauseEvents(): Promise<readonly PauseEvent[]>;
+  /** What `parked` and `setAside` of the stats count, newest first, at most 1,000. */
+  parked(): Promise<readonly ParkedItem[]>;
 
   extend(held: HeldLease, ttlMs: number): Promise<Extended>;
 

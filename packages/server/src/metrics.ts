@@ -55,6 +55,12 @@ export function createServerMetrics(registry: Registry): ServerMetrics {
   const leased = new Gauge({ name: 'drydock_queue_leased', help: 'Tasks that hold a lease', registers });
   const dead = new Gauge({ name: 'drydock_queue_dead', help: 'Dead letters that are kept', registers });
   const paused = new Gauge({ name: 'drydock_queue_pauses', help: 'Pauses in force', registers });
+  const parked = new Gauge({
+    name: 'drydock_queue_parked',
+    help: 'What no scheduler can read, so that it waits for a person (drydock get parked): tasks, or whole projects and forges',
+    labelNames: ['kind'],
+    registers,
+  });
   const oldest = new Gauge({
     name: 'drydock_queue_oldest_seconds',
     help: 'Age of the oldest task that is ready and not leased',
@@ -77,6 +83,8 @@ export function createServerMetrics(registry: Registry): ServerMetrics {
       leased.set(stats.running);
       dead.set(stats.dead);
       paused.set(pauses);
+      parked.set({ kind: 'task' }, stats.parked);
+      parked.set({ kind: 'place' }, stats.setAside);
       oldest.set(stats.oldestReadyMs / 1000);
     },
   };

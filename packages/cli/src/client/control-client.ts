@@ -5,7 +5,9 @@ import {
   DrydockError,
   EventList,
   LogPage,
+  ParkedList,
   PauseAnswer,
+  PauseEventList,
   PauseList,
   ProjectSummaryPage,
   ResumeAnswer,
@@ -109,6 +111,14 @@ export class ControlClient {
 
   async pauses(): Promise<PauseList> {
     return await this.#must({ method: 'GET', path: controlPaths.pauses }, PauseList);
+  }
+
+  async pauseEvents(): Promise<PauseEventList> {
+    return await this.#must({ method: 'GET', path: controlPaths.pauseEvents }, PauseEventList);
+  }
+
+  async parked(): Promise<ParkedList> {
+    return await this.#must({ method: 'GET', path: controlPaths.parked }, ParkedList);
   }
 
   async pause(scope: PauseScope, why: string): Promise<PauseAnswer> {

@@ -1,6 +1,13 @@
-import type { Pause, ProjectSummary, TaskState, TaskSummary } from '@drydock/core';
+import type { ParkedItem, Pause, ProjectSummary, TaskState, TaskSummary } from '@drydock/core';
 import type { Resource } from '../print/resource.ts';
-import { deadLetterResource, pauseResource, projectResource, scopeName, taskResource } from '../print/task-resource.ts';
+import {
+  deadLetterResource,
+  parkedResource,
+  pauseResource,
+  projectResource,
+  scopeName,
+  taskResource,
+} from '../print/task-resource.ts';
 import type { ControlClient } from './control-client.ts';
 import { findTasks, refuseStandstill } from './find-tasks.ts';
 import { parseSelector, projectMatcher, type Selector } from './selector.ts';
@@ -39,6 +46,7 @@ const types: Readonly<Record<string, readonly string[]>> = {
   deadletters: ['deadletters', 'deadletter', 'dl', 'dead-letters', 'dead-letter'],
   projects: ['projects', 'project', 'p'],
   pauses: ['pauses', 'pause'],
+  parked: ['parked'],
 };
 
 const pageSize = 500;
@@ -58,6 +66,9 @@ export function listOf(type: string, names: readonly string[], selectorText: str
     case 'pauses':
       parseSelector(selectorText, []);
       return holding(pauseListing(names));
+    case 'parked':
+      parseSelector(selectorText, []);
+      return holding(parkedListing(names));
     case undefined:
     default:
       throw new UsageError(`there are no "${type}": it is one of ${Object.keys(types).join(', ')}`);
@@ -140,6 +151,21 @@ function pauseListing(texts: readonly string[]): Listing<Pause> {
       yield { nowMs, rows: kept };
       const there = new Set(wanted.map(({ scope }) => scopeName(scope)));
       return { missing: texts.filter((text) => !there.has(text)), isCut: kept.length < wanted.length };
+    },
+  };
+}
+
+function parkedListing(texts: readonly string[]): Listing<ParkedItem> {
+  return {
+    resource: parkedResource,
+    isSingle: texts.length === 1,
+    async *pages(client, limit) {
+      const { nowMs, parked } = await client.parked();
+      const wanted = parked.filter(({ name }) => texts.length === 0 || texts.includes(name));
+      const kept = limit === null ? wanted : wanted.slice(0, limit);
+      yield { nowMs, rows: kept };
+      const missing = texts.filter((text) => !wanted.some(({ name }) => name === text));
+      return { missing, isCut: kept.length < wanted.length };
     },
   };
 }

@@ -10,14 +10,15 @@ ${exitCodeHelp}
 Examples:
   drydock events shop/api!7                        who did what to it, and when
   drydock events shop/api!7 --watch
-  drydock events review:gitlab:42:7 -o json`;
+  drydock events review:gitlab:42:7 -o json
+  drydock events pauses                            who paused and resumed what, and why`;
 
 /** `drydock events`. */
 export function addEventsCommand(program: Command, ports: CliPorts): void {
   const command = program
     .command('events')
-    .description('Tell what happened to a task, oldest first')
-    .argument('<name>', 'a task')
+    .description('Tell what happened to a task, or to pauses, oldest first')
+    .argument('<name>', 'a task, or "pauses"')
     .addOption(outputOption(['table', 'json', 'yaml'], 'table'))
     .option('--no-headers', 'no line of headers')
     .option('-w, --watch', 'go on with what happens next');

@@ -5,7 +5,7 @@ import type { GetFlags } from '../verbs/get.ts';
 import { addServerOptions, exitCodeHelp, outputOption } from './server-options.ts';
 
 const help = `
-Types: tasks (task, t), deadletters (dl), projects (project, p), pauses (pause).
+Types: tasks (task, t), deadletters (dl), projects (project, p), pauses (pause), parked.
 Names: review:gitlab:42:7, group/project!7, group/project (all of it), or globs of these in quotes; of projects
 group/project or gitlab:42.
 A selector knows state, forge, project, kind and trigger: key=value, key!=value, key in (one,other). All must hold.
@@ -22,13 +22,14 @@ Examples:
   drydock get dl -o wide                           what failed for good, and why
   drydock get dl -o name 'shop/*' | xargs drydock retry
   drydock get projects --sort-by waiting
-  drydock get pauses`;
+  drydock get pauses
+  drydock get parked                               what no scheduler can read, and waits for a person`;
 
 /** `drydock get`. */
 export function addGetCommand(program: Command, ports: CliPorts): void {
   const command = program
     .command('get')
-    .description('List tasks, dead letters, projects or pauses of the server')
+    .description('List tasks, dead letters, projects, pauses or what is parked')
     .argument('<type>', 'what to list')
     .argument('[names...]', 'names and globs; all without')
     .addOption(outputOption(outputFormats, 'table'))

@@ -1,4 +1,12 @@
-import { TaskState, type Pause, type PauseScope, type ProjectSummary, type TaskSummary } from '@drydock/core';
+import {
+  TaskState,
+  type ParkedItem,
+  type Pause,
+  type PauseEvent,
+  type PauseScope,
+  type ProjectSummary,
+  type TaskSummary,
+} from '@drydock/core';
 import { ageText } from './age.ts';
 import type { Resource } from './resource.ts';
 import type { CellColour, Column } from './table.ts';
@@ -124,6 +132,45 @@ export const pauseResource: Resource<Pause> = {
     { header: 'NAME', cell: ({ scope }) => scopeName(scope), colour: () => 'yellow' },
     { header: 'BY', cell: ({ by }) => by },
     { header: 'AGE', cell: ({ atMs }, nowMs) => ageText(nowMs - atMs) },
+    { header: 'WHY', cell: ({ why }) => why },
+  ],
+};
+
+/** What no scheduler can read. */
+export const parkedResource: Resource<ParkedItem> = {
+  plural: 'parked tasks and places',
+  listKey: 'parked',
+  nameOf: ({ name: own }) => own,
+  sortKeys: {
+    name: ({ name: own }) => own,
+    kind: ({ kind }) => kind,
+    age: ({ sinceMs }) => -sinceMs,
+  },
+  columns: [
+    { header: 'NAME', cell: ({ name: own }) => own, colour: () => 'red' },
+    { header: 'KIND', cell: ({ kind }) => kind },
+    { header: 'AGE', cell: ({ sinceMs }, nowMs) => ageText(nowMs - sinceMs) },
+    {
+      header: 'WHY',
+      cell: ({ kind }) =>
+        kind === 'task'
+          ? 'its record is gone, or of another form or version'
+          : `something else stands under keys of the ${kind}`,
+    },
+  ],
+};
+
+/** Pauses that began and ended. */
+export const pauseEventResource: Resource<PauseEvent> = {
+  plural: 'events',
+  listKey: 'events',
+  nameOf: ({ what }) => what,
+  sortKeys: {},
+  columns: [
+    { header: 'AGE', cell: ({ atMs }, nowMs) => ageText(nowMs - atMs) },
+    { header: 'WHAT', cell: ({ what }) => what, colour: ({ what }) => (what === 'paused' ? 'yellow' : null) },
+    { header: 'NAME', cell: ({ scope }) => scopeName(scope) },
+    { header: 'WHO', cell: ({ who }) => who },
     { header: 'WHY', cell: ({ why }) => why },
   ],
 };

@@ -5,6 +5,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { eventColumns } from '../print/describe-task.ts';
 import type { Resource } from '../print/resource.ts';
 import { startPrinter } from '../print/row-printer.ts';
+import { pauseEventResource } from '../print/task-resource.ts';
 import { writeOut } from '../print/write-out.ts';
 import { lookOf } from '../report/text-look.ts';
 import { noSuchTask, parseOneTask, taskIdNamed } from './one-task.ts';
@@ -32,6 +33,9 @@ export async function events(text: string, flags: EventsFlags, ports: CliPorts):
   await runOnServer(
     'events',
     () => {
+      if (text === 'pauses') {
+        return (client) => tell(pauseEventResource, () => client.pauseEvents(), flags, ports);
+      }
       const name = parseOneTask(text);
       return async (client) => {
         const taskId = await taskIdNamed(client, name);
@@ -40,36 +44,54 @@ export async function events(text: string, flags: EventsFlags, ports: CliPorts):
           ports.stderr.write(noSuchTask(name));
           return exitCodes.notFound;
         }
-        const { stdout, environment } = ports;
-        const { isColoured } = lookOf({ isTerminal: stdout.isTTY, columns: stdout.columns, environment });
-        const printer = await startPrinter(eventResource, {
-          format: flags.output,
-          hasHeaders: flags.headers,
-          isColoured,
-          isSingle: false,
-          isStream: flags.watch === true,
-        });
-        if (flags.watch !== true) {
-          await writeOut(stdout, (await printer.rows(first.events, first.nowMs)) + printer.end());
-          return exitCodes.ok;
-        }
         let known: typeof first | null = first;
         const read = async () => {
           const list = known ?? (await client.events(taskId));
           known = null;
-          return { rows: list?.events ?? [], nowMs: list?.nowMs ?? 0 };
+          return list ?? { events: [], nowMs: 0 };
         };
-        return await watchRows({
-          read,
-          keyOf: (event: TaskEvent) => JSON.stringify(event),
-          printer,
-          intervalMs,
-          ports,
-          clock: systemClock,
-        });
+        return tell(eventResource, read, flags, ports);
       };
     },
     flags,
     ports,
   );
+}
+
+interface EventPage<Event> {
+  readonly events: readonly Event[];
+  readonly nowMs: number;
+}
+
+async function tell<Event>(
+  resource: Resource<Event>,
+  read: () => Promise<EventPage<Event>>,
+  flags: EventsFlags,
+  ports: CliPorts,
+): Promise<number> {
+  const { stdout, environment } = ports;
+  const { isColoured } = lookOf({ isTerminal: stdout.isTTY, columns: stdout.columns, environment });
+  const printer = await startPrinter(resource, {
+    format: flags.output,
+    hasHeaders: flags.headers,
+    isColoured,
+    isSingle: false,
+    isStream: flags.watch === true,
+  });
+  if (flags.watch !== true) {
+    const { events: found, nowMs } = await read();
+    await writeOut(stdout, (await printer.rows(found, nowMs)) + printer.end());
+    return exitCodes.ok;
+  }
+  return await watchRows({
+    read: async () => {
+      const { events: found, nowMs } = await read();
+      return { rows: found, nowMs };
+    },
+    keyOf: (event: Event) => JSON.stringify(event),
+    printer,
+    intervalMs,
+    ports,
+    clock: systemClock,
+  });
 }

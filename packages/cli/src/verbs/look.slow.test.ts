@@ -117,10 +117,11 @@ review:gitlab:42:14   shop/api!14     dead      pushed    3          5m12s
     expect((await drydock('get tasks --limit 2')).stderr).toContain('Only 2 of the tasks are shown: --all shows all');
     expect(await drydock('get tasks none/*')).toEqual({ code: 0, stdout: '', stderr: 'No tasks found.\n' });
     expect(await drydock('get pauses')).toEqual({ code: 0, stdout: '', stderr: 'No pauses found.\n' });
+    expect((await drydock('get parked')).stderr).toBe('No parked tasks and places found.\n');
   });
 
   it.each([
-    ['get pods', /no "pods": it is one of tasks, deadletters, projects, pauses/],
+    ['get pods', /no "pods": it is one of tasks, deadletters, projects, pauses, parked/],
     ['get tasks !7', /names no task/],
     ['get tasks -l colour=red', /no "colour" here/],
     ['get dl -l state=done', /no "state" here/],
@@ -227,6 +228,32 @@ describe('the settings of the commands on the server', () => {
 });
 
 describe('drydock describe, events and logs', () => {
+  it('tell who paused and resumed, and what is parked', async () => {
+    const scope = { kind: 'forge', forge: 'gitlab' } as const;
+    api.pauseEvents = [
+      { atMs: nowMs - 60_000, what: 'paused', who: 'ann', scope, why: 'maintenance' },
+      { atMs: nowMs - 5_000, what: 'resumed', who: 'bob', scope, why: '' },
+    ];
+    api.parked = [
+      { kind: 'task', name: 'review:gitlab:42:7', sinceMs: nowMs - 5_000 },
+      { kind: 'project', name: 'gitlab:43', sinceMs: nowMs - 60_000 },
+    ];
+
+    const events = await drydock('events pauses --no-headers');
+    const parked = await drydock('get parked --no-headers');
+
+    expect(events.stdout.split('\n').map((line) => line.split(/\s+/).slice(1, 4))).toEqual([
+      ['paused', 'gitlab', 'ann'],
+      ['resumed', 'gitlab', 'bob'],
+      [],
+    ]);
+    expect(parked.stdout.split('\n').map((line) => line.split(/\s+/).slice(0, 3))).toEqual([
+      ['review:gitlab:42:7', 'task', '5s'],
+      ['gitlab:43', 'project', '60s'],
+      [''],
+    ]);
+  });
+
   it('describes tasks by name and glob', async () => {
     const one = await drydock('describe task shop/api!12');
     const many = await drydock('describe task review:gitlab:43:* review:gitlab:42:99 -o json');

@@ -198,6 +198,31 @@ export function controlContract(makeQueue: MakeQueue): void {
     });
   });
 
+  describe('events of pauses', () => {
+    it('tell who paused and who resumed, in order, the newest 200', async () => {
+      const { queue, nowMs, advance } = await makeQueue();
+      const scope = { kind: 'project', forge: 'gitlab', projectId: '42' } as const;
+      const startMs = nowMs();
+      await queue.pause(scope, 'ann', 'an | import');
+      await queue.pause(scope, 'eve', 'again');
+      advance(5);
+      await queue.resume(scope, 'bob');
+      await queue.resume(scope, 'eve');
+
+      expect(await queue.pauseEvents()).toEqual([
+        { atMs: startMs, what: 'paused', who: 'ann', scope, why: 'an   import' },
+        { atMs: startMs + 5, what: 'resumed', who: 'bob', scope, why: '' },
+      ]);
+
+      for (let i = 0; i < 120; i += 1) {
+        await queue.pause({ kind: 'all' }, 'ann', 'drill');
+        await queue.resume({ kind: 'all' }, 'ann');
+      }
+      const events = await queue.pauseEvents();
+      expect([events.length, events[0]?.what]).toEqual([200, 'paused']);
+    });
+  });
+
   describe('history and pages', () => {
     it('tells who did what', async () => {
       const { queue, advance, nowMs } = await makeQueue();

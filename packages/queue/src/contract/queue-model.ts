@@ -287,7 +287,12 @@ export async function observe(queue: TaskQueue): Promise<unknown> {
 
 /** The histories of all tasks, and the epoch. */
 export async function observeAll(queue: TaskQueue, taskIds: readonly TaskId[]): Promise<unknown> {
-  return Promise.all([queue.epoch(), ...taskIds.map((taskId) => queue.events(taskId))]);
+  return Promise.all([
+    queue.epoch(),
+    queue.pauseEvents(),
+    queue.parked(),
+    ...taskIds.map((taskId) => queue.events(taskId)),
+  ]);
 }
 
 /** Whether an answer is a lease. */

@@ -19,7 +19,7 @@ end
 
 local has_parked = call('EXISTS', PARKED) == 1
 local function put(id, project, task, known, is_new)
-  if has_parked and is_new then later(PARKED, id, false) end
+  if has_parked then later(PARKED, id, false) end
   place(id, project, task, now, not is_new, known)
 end
 local function show_path(project, known_path, path)

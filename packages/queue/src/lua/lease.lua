@@ -35,6 +35,7 @@ local function park(id)
     later(state_key(state), id, false)
   end
   call('ZADD', PARKED, upto, id)
+  call('ZREMRANGEBYSCORE', PARKED, '-inf', text(now - RETENTION))
   parked[#parked + 1] = id
 end
 local function readable(id, want)
@@ -123,8 +124,9 @@ local function find_forges()
   for _, forge in ipairs(call('ZRANGE', FORGES, 0, -1)) do
     local ok = pcall(check_forge, forge)
     if not ok then
-      parked[#parked + 1] = 'forge:' .. forge
+      if set_aside('forge:' .. forge, now) then parked[#parked + 1] = 'forge:' .. forge end
     elseif not (has_pauses() and call('HEXISTS', PAUSES, 'forge:' .. forge) == 1) then
+      is_mended('forge:' .. forge)
       forges[#forges + 1] = forge
       of_forge[forge] = PER_FORGE and held(LEASES .. ':' .. forge, now) or 0
     end
@@ -213,9 +215,10 @@ local function first_of(project, limit)
 end
 -- A project under whose keys stands something else stops no other: it has no turn until its next event, which is refused
 -- as long as nobody has mended them.
-local function set_aside(turn, project)
+local function skip(turn, project)
   call('ZREM', turns_key(turn.forge), turn.member)
   pcall(call, 'HDEL', project_key(project), 'turn')
+  set_aside('project:' .. project, now)
   parked[#parked + 1] = 'project:' .. project
 end
 
@@ -236,7 +239,7 @@ local function first_in_turn()
     end
     local ok, first = pcall(first_of, project, limit)
     if not ok then
-      set_aside(turn, project)
+      skip(turn, project)
     elseif not first then
       -- Whatever its hash says: a turn that stayed would come up for ever.
       call('ZREM', turns_key(turn.forge), turn.member)
@@ -252,7 +255,7 @@ local function first_in_turn()
   end
 end
 
-expect('zset', DUE, LEASES, FORGES, state_key('waiting'), state_key('leased'), state_key('running'), state_key('publishing'))
+expect('zset', DUE, LEASES, FORGES, PARKED, ASIDE, state_key('waiting'), state_key('leased'), state_key('running'), state_key('publishing'))
 local holding = held(LEASES, now)
 local function one()
   if none_left or holding >= TOTAL then return { 'ok', {}, {} } end

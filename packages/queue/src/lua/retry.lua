@@ -7,7 +7,7 @@ local task = load(KEY, now)
 local from, project = task.state, project_of(ID)
 if not from then return 'absent' end
 if RUNNING[from] then return 'running' end
-expect('zset', state_key(from), state_key('waiting'))
+expect('zset', state_key(from), state_key('waiting'), PARKED)
 expect_places(project)
 expect('hash', project_key(project))
 
@@ -24,6 +24,7 @@ call('PERSIST', KEY)
 write(KEY, task, change)
 index(ID, from, 'waiting', now)
 recall(project, task)
+call('ZREM', PARKED, ID)
 place(ID, project, task, now, from == 'waiting')
 flush()
 wake()

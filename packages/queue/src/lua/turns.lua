@@ -10,11 +10,14 @@
 -- idle              zset of projects that have nothing; score = finish. Forgotten once virtual time has passed it
 -- leases, leases:<forge>, leases:<project>  zsets of tasks that hold a lease; score = expiry
 -- shares            hash: project -> `<weight> <most running, or ->`      pauses  hash: scope -> `<ms>|<by>|<why>`
+-- pause-events      list, newest first: `<ms>|<paused or resumed>|<by>|<scope>|<why>`
+-- aside             zset of `forge:<forge>` and `project:<project>` under whose keys stands something else; score = since when
 local FORGES = ROOT .. 'forges'
 local PROJECTS = ROOT .. 'projects'
 local IDLE = ROOT .. 'idle'
 local SHARES = ROOT .. 'shares'
 local PAUSES = ROOT .. 'pauses'
+local ASIDE = ROOT .. 'aside'
 
 local forge_by, id_by = {}, {}
 local function project_of(id)
@@ -43,6 +46,17 @@ local function has_pauses()
 end
 local function is_project_paused(project)
   return has_pauses() and call('HEXISTS', PAUSES, 'project:' .. project) == 1
+end
+
+-- Forges and projects that were set aside, looked up once: mostly there are none.
+local aside_found
+local function set_aside(name, now)
+  aside_found = true
+  return call('ZADD', ASIDE, 'NX', text(now), name) == 1
+end
+local function is_mended(name)
+  if aside_found == nil then aside_found = call('EXISTS', ASIDE) == 1 end
+  if aside_found then call('ZREM', ASIDE, name) end
 end
 
 -- Numbers in the order in which they are taken; some at once, and what is left of them is never used.
@@ -81,6 +95,7 @@ local function enter(project, known, is_ready)
   end
   call('ZADD', PROJECTS, 0, project)
   call('ZREM', IDLE, project)
+  is_mended('project:' .. project)
   put_turn(project, math.max(virtual_time, tonumber(known[2] or 0)))
 end
 

@@ -33,6 +33,8 @@ export interface HandlerPorts {
   readonly store: string;
   /** Absent: the server was told of no gateway. */
   readonly runLogs?: RunLogs;
+  /** Whether the process is on its way out: then nobody is kept waiting. */
+  readonly isStopping: () => boolean;
 }
 
 /** A request as its operation's schemas made it. */
@@ -57,6 +59,10 @@ export interface Answered {
   /** How many tasks it was about; null: one, or none. */
   readonly count: number | null;
 }
+
+/** So often it is looked whether the attempt that is waited for has ended. */
+const logStepMs = 1000;
+const shortestStepMs = 200;
 
 /** How many dead letters one step looks at, whatever it finds. */
 const maxScanned = 1000;
@@ -95,8 +101,17 @@ export function bindHandlers(ports: HandlerPorts): readonly Bound[] {
       return { ...stamp(), taskId, events: [...events] };
     }),
     bind(operations.readLogs, async ({ taskId, query, signal }) => {
-      const task = await requireTask(taskId);
-      return { ...stamp(), ...(await readLogs(ports, task, query, signal)) };
+      const untilMs = clock.monotonicMs() + query.waitMs;
+      for (let asked = query; ;) {
+        const beginMs = clock.monotonicMs();
+        const waitMs = Math.min(Math.max(untilMs - beginMs, 0), logStepMs);
+        const page = await readLogs(ports, await requireTask(taskId), { ...asked, waitMs }, signal);
+        const isAnswer = page.entries.length > 0 || page.isOver || ports.isStopping() || signal.aborted;
+        if (isAnswer || clock.monotonicMs() >= untilMs) return { ...stamp(), ...page };
+        asked = { ...asked, attempt: page.attempt };
+        // The gateway answers at once about a run that has not come to it yet.
+        await clock.sleep(Math.max(beginMs + shortestStepMs - clock.monotonicMs(), 0), signal);
+      }
     }),
     bind(operations.retryTask, async ({ taskId, caller }): Promise<RetryAnswer> => {
       const kind = await queue.retry(taskId, caller.name);
@@ -117,12 +132,12 @@ export function bindHandlers(ports: HandlerPorts): readonly Bound[] {
     }),
     bind(operations.getStats, async () => {
       const [stats, pauses] = await Promise.all([queue.stats(), queue.pauses()]);
-      const { waiting, running, dead, processedToday, oldestReadyMs } = stats;
       const { version, store } = ports;
-      const counts = { waiting, running, dead, processedToday, oldestReadyMs, pauses: pauses.length };
-      return { ...stamp(), ...counts, store, version };
+      return { ...stamp(), ...stats, pauses: pauses.length, store, version };
     }),
     bind(operations.listPauses, async () => ({ ...stamp(), pauses: [...(await queue.pauses())] })),
+    bind(operations.listPauseEvents, async () => ({ ...stamp(), events: [...(await queue.pauseEvents())] })),
+    bind(operations.listParked, async () => ({ ...stamp(), parked: [...(await queue.parked())] })),
     bind(operations.pause, async ({ body, caller }): Promise<PauseAnswer> => ({
       v: 1,
       kind: await queue.pause(body.scope, caller.name, body.why),
@@ -171,7 +186,7 @@ async function readLogs(
   }
   const events = attempt === last ? [] : await queue.events(task.taskId);
   const runId = runIdOf(task.taskId, launchOf(events, attempt, task.launch));
-  const entries = await runLogs.progressAfter(runId, query.after, signal);
+  const entries = await runLogs.progressAfter(runId, query, signal);
   const isOver = attempt < last || task.state !== 'running';
   // The gateway hears of the newest run a moment after the queue.
   if (entries === null && isOver) throw new TerminalError('request.not_found', nothingKept(task.taskId, attempt));

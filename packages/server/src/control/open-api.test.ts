@@ -51,7 +51,7 @@ describe('the OpenAPI document', () => {
         log: silentLog,
         metrics: createServerMetrics(registry),
         version: '1.2.3',
-        store: 'memory',
+        store: 'memory', isStopping: () => false,
       },
       { controlTokens: someControlTokens },
     );
@@ -67,7 +67,7 @@ describe('the OpenAPI document', () => {
     );
 
     expect(routes.sort()).toEqual(described.sort());
-    expect(routes).toHaveLength(13);
+    expect(routes).toHaveLength(15);
   });
 
   it('is the one in the docs', async () => {

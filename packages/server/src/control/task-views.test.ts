@@ -4,7 +4,15 @@ import type { QueueStats, TaskView } from '@drydock/queue';
 import { attemptsOf, launchOf, summaryOf, waitingReason } from './task-views.ts';
 
 const nowMs = 1_000_000;
-const stats: QueueStats = { waiting: 3, running: 2, dead: 0, processedToday: 0, oldestReadyMs: 0 };
+const stats: QueueStats = {
+  waiting: 3,
+  running: 2,
+  dead: 0,
+  processedToday: 0,
+  oldestReadyMs: 0,
+  parked: 0,
+  setAside: 0,
+};
 
 function aView(changes: Partial<TaskView> = {}): TaskView {
   return {

@@ -4,7 +4,9 @@ import {
   ControlStats,
   DeadLettersReplayed,
   EventList,
+  ParkedList,
   PauseAnswer,
+  PauseEventList,
   PauseList,
   ProjectSummaryPage,
   ResumeAnswer,
@@ -242,6 +244,20 @@ describe('the control API', () => {
   });
 
   describe('the audit', () => {
+    it('are told of afterwards: who began and who ended each', async () => {
+      const scope = { kind: 'forge', forge: 'gitlab' } as const;
+      await api.send('PUT', '/api/v1/pauses', { scope, why: 'upgrade' });
+      await api.send('DELETE', '/api/v1/pauses?kind=forge&forge=gitlab');
+
+      const { events } = await api.as('vera').ask(PauseEventList, 'GET', '/api/v1/pauses/events');
+
+      expect(events).toMatchObject([
+        { what: 'paused', who: 'ada', scope, why: 'upgrade' },
+        { what: 'resumed', who: 'ada', scope },
+      ]);
+      expect((await api.as('vera').ask(ParkedList, 'GET', '/api/v1/parked')).parked).toEqual([]);
+    });
+
     it('has a line for every order with the name of its token, done or not', async () => {
       await enqueue(queue);
       await api.send('POST', `/api/v1/tasks/${taskId}/cancel`);

@@ -10,7 +10,9 @@ import {
   LogPage,
   LogQuery,
   PageQuery,
+  ParkedList,
   PauseAnswer,
+  PauseEventList,
   PauseList,
   PauseRequest,
   PauseScope,
@@ -22,7 +24,9 @@ import {
   TaskQuery,
   compileGlob,
   runIdOf,
+  type ParkedItem,
   type Pause,
+  type PauseEvent,
   type ProgressEntry,
   type ProjectSummary,
   type TaskSummary,
@@ -42,6 +46,8 @@ export interface FakeControlApi extends AsyncDisposable {
   tasks: TaskSummary[];
   projects: ProjectSummary[];
   pauses: Pause[];
+  pauseEvents: PauseEvent[];
+  parked: ParkedItem[];
   logs: ProgressEntry[];
   isLogOver: boolean;
   misbehave: Misbehaviour | null;
@@ -106,6 +112,8 @@ export async function startFakeControlApi(): Promise<FakeControlApi> {
     tasks: [],
     projects: [],
     pauses: [],
+    pauseEvents: [],
+    parked: [],
     logs: [],
     isLogOver: true,
     misbehave: null,
@@ -204,6 +212,10 @@ function answers(fake: FakeControlApi, route: string, { taskId, query, body }: A
     }
     case 'GET pauses':
       return PauseList.parse({ v: 1, nowMs, pauses: fake.pauses });
+    case 'GET pauses/events':
+      return PauseEventList.parse({ v: 1, nowMs, events: fake.pauseEvents });
+    case 'GET parked':
+      return ParkedList.parse({ v: 1, nowMs, parked: fake.parked });
     case 'PUT pauses': {
       const { scope, why } = PauseRequest.parse(body);
       if (fake.pauses.some((one) => isSame(one.scope, scope))) return PauseAnswer.parse({ v: 1, kind: 'already' });
