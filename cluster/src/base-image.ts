@@ -35,7 +35,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 /** The image as an archive: the smallest Debian, the Node that this runs on, npm, and the user `node` (1000). */
 export function baseImageProduct(cacheRoot: string): Product {
-  const recipe = JSON.stringify([process.version, process.arch, npmVersion, suite, mirror, sources, entrypoint, 1]);
+  const recipe = JSON.stringify([process.version, process.arch, npmVersion, suite, mirror, sources, entrypoint, 2]);
   const hash = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
   return {
     name: 'node-base.tar',

@@ -113,6 +113,8 @@ export async function writeImage(
       os: 'linux',
       config,
       rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
+      // buildah builds on no image whose history has fewer entries than layers.
+      history: [{ created: '1970-01-01T00:00:00Z', created_by: 'made on this machine' }],
     };
     await writeFile(join(folder, 'config.json'), JSON.stringify(image));
     const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }];
