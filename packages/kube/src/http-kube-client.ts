@@ -325,7 +325,9 @@ class HttpKubeClient implements KubeClient {
       if (waitedMs === null) throw new TransientError('kube.throttled', `no turn to ${what} within its time`);
       if (waitedMs > 0) metrics.throttled(waitedMs / 1000);
     }
-    const timeoutMs = Math.max(1, Math.min(tryMs[this.#lane], leftMs - (clock.monotonicMs() - startMs)));
+    const timeoutMs = Math.ceil(Math.min(tryMs[this.#lane], leftMs - (clock.monotonicMs() - startMs)));
+    // A process that was frozen meanwhile must not write what it had the right to before.
+    if (timeoutMs <= 0) throw new TransientError('kube.timeout', `no time is left to ${what}`);
     let answer: KubeAnswer;
     try {
       answer = await transport.send({ ...request, what, lane: this.#lane, signal, timeoutMs });
