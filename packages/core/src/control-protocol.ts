@@ -99,7 +99,13 @@ export const StateWritten = z.strictObject({ v: z.literal(1), kind: z.enum(['wri
 export type StateWritten = z.infer<typeof StateWritten>;
 
 /** A state to show. `createNote` false: only a note that is already there is edited. */
-export const StateRequest = z.strictObject({ v: z.literal(1), state: ReviewState, createNote: z.boolean() });
+export const StateRequest = z.strictObject({
+  v: z.literal(1),
+  state: ReviewState,
+  createNote: z.boolean(),
+  /** Whether the policy of the project wants it as a commit status too; absent: the gateway's own policy says. */
+  commitStatus: z.boolean().optional(),
+});
 export type StateRequest = z.infer<typeof StateRequest>;
 
 /** Continues a list; opaque, made by the gateway alone. */

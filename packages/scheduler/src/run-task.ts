@@ -167,7 +167,10 @@ class TaskDriver {
     this.#note.about(mergeRequest, isReviewed(mergeRequest));
     reach?.('task.observed');
     const answer = this.#policyFor(mergeRequest);
-    if (answer.kind === 'applies') this.attempt.under(answer.policy);
+    if (answer.kind === 'applies') {
+      this.attempt.under(answer.policy);
+      this.#note.under(answer.policy);
+    }
 
     const unpublished = await this.#unpublishedRun(mergeRequest);
     if (unpublished !== null) return await this.#publish(unpublished);

@@ -8,6 +8,7 @@ import {
 } from '@drydock/core';
 import type { Gateway } from './gateway.ts';
 import type { Heartbeat } from './heartbeat.ts';
+import type { AppliedPolicy } from './policies/policy-source.ts';
 
 interface NotePorts {
   readonly gateway: Gateway;
@@ -29,6 +30,7 @@ export class TaskNote {
   #isHeadReviewed = false;
   #isAsked = false;
   #isEnding = false;
+  #commitStatus: boolean | null = null;
 
   constructor(ports: NotePorts, subject: MergeRequestRef) {
     this.#ports = ports;
@@ -39,6 +41,11 @@ export class TaskNote {
   about({ headSha }: MergeRequest, isReviewed: boolean): void {
     this.#headSha = headSha;
     this.#isHeadReviewed = isReviewed;
+  }
+
+  /** Whether it is also told as a commit status; not said: the gateway's own policy decides. */
+  under({ name, review }: AppliedPolicy): void {
+    this.#commitStatus = name === null ? null : review.commitStatus;
   }
 
   /** Somebody who may ask waits for an answer: a failure is told even where there is no note. */
@@ -87,8 +94,9 @@ export class TaskNote {
     try {
       if (!this.#isEnding) heartbeat.check();
       else if (!heartbeat.isHeld()) return false;
+      const status = this.#commitStatus === null ? {} : { commitStatus: this.#commitStatus };
       const until = this.#isEnding ? limit : AbortSignal.any([signal, limit]);
-      await gateway.writeState(this.#subject, { v: 1, state, createNote }, until);
+      await gateway.writeState(this.#subject, { v: 1, state, createNote, ...status }, until);
       return true;
     } catch (err) {
       if (!this.#isEnding) signal.throwIfAborted();

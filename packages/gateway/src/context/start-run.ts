@@ -21,7 +21,7 @@ import type { Forge } from '@drydock/forge';
 import { ObjectReader, runGit, type GitRepository } from '@drydock/git';
 import type { MaybeExchange } from '../exchange/exchange-token.ts';
 import type { Mirrors } from '../git/mirrors.ts';
-import { isDaySpent, limitsOfPolicy, utcDay } from '../model/reserve-call.ts';
+import { budgetDay, isDaySpent, limitsOfPolicy } from '../model/reserve-call.ts';
 import type { MarkerKeys } from '../publish/marker.ts';
 import { readEarlierFindings } from '../publish/read-earlier-findings.ts';
 import type { RunStore } from '../runs/run-store.ts';
@@ -39,6 +39,7 @@ export interface StartPorts extends MaybeExchange {
   readonly markerKeys: MarkerKeys;
   /** Makes delimiters. */
   readonly delimiterKey: Secret;
+  /** Of runs for whose project no other policy was chosen. */
   readonly policy: ReviewPolicy;
   /** Has the last word on the policy of a run, after the repository's wishes. */
   readonly overrule: (narrowed: ReviewPolicy) => ReviewPolicy;
@@ -54,14 +55,15 @@ const maxTitleChars = 1000;
 
 /** Grants a run or says why not. Throws `StaleError` when the merge request or the task has moved on. */
 export async function startRun(ports: StartPorts, request: RunRequest, signal: AbortSignal): Promise<RunGrant> {
-  const { store, clock, policy } = ports;
+  const { store, clock } = ports;
   if (request.credential === 'exchange' && ports.exchange === null) {
     throw new BlockedError(
       'gateway.no_exchange',
       'the gateway takes no identities of pods: set DRYDOCK_TASKS_NAMESPACE',
     );
   }
-  if (isDaySpent(await store.dayUsage(utcDay(clock.nowMs())), limitsOfPolicy(policy))) {
+  const day = budgetDay(clock.nowMs(), request.policy?.name);
+  if (isDaySpent(await store.dayUsage(day), limitsOfPolicy(policyOf(ports, request)))) {
     return { kind: 'over-budget', why: 'the budget of this day is used up; it starts anew at midnight UTC' };
   }
   const { mergeRequest } = await ports.forge.readMergeRequest(request.subject, signal);
@@ -76,9 +78,12 @@ export async function startRun(ports: StartPorts, request: RunRequest, signal: A
     signal,
   );
   const prepared = await prepare(ports, { request, mergeRequest, repo }, signal);
-  return prepared.kind === 'skip'
-    ? prepared
-    : grant(ports, prepared.context, mergeRequest.projectPath, request.credential ?? 'grant');
+  return prepared.kind === 'skip' ? prepared : grant(ports, prepared.context, mergeRequest.projectPath, request);
+}
+
+/** The scheduler chooses among policies; it is believed, as in all else that it asks. */
+function policyOf({ policy }: StartPorts, request: RunRequest): ReviewPolicy {
+  return request.policy?.review ?? policy;
 }
 
 /** The scheduler decided by what it read a moment ago. */
@@ -109,7 +114,7 @@ async function prepare(
   await using reader = new ObjectReader({ repo });
   const wishes = await readRepositoryConfig(reader, startSha, signal);
   if (wishes.kind === 'invalid') return { kind: 'skip', why: 'bad-repository-config', detail: wishes.detail };
-  const policy = ports.overrule(narrowPolicy(ports.policy, wishes.config));
+  const policy = ports.overrule(narrowPolicy(policyOf(ports, request), wishes.config));
   const objection = objectionOf(wishes.config, policy, mergeRequest, request.trigger);
   if (objection !== null) return objection;
 
@@ -176,14 +181,15 @@ async function grant(
   ports: StartPorts,
   context: TaskContext,
   projectPath: string,
-  credential: 'grant' | 'exchange',
+  { credential = 'grant', policy }: RunRequest,
 ): Promise<RunGrant> {
   const runId = runIdOf(context.taskId, context.launch);
   const token = credential === 'grant' ? createRunToken(ports.randomBytes) : null;
   const startedAtMs = ports.clock.nowMs();
   const { deadlineSeconds } = context.policy.budget;
   const deadlineAtMs = startedAtMs + deadlineSeconds * 1000 + deadlineGraceMs;
-  const record = { v: 1, runId, context, projectPath, startedAtMs, deadlineAtMs } as const;
+  const named = policy === undefined ? {} : { policyName: policy.name };
+  const record = { v: 1, runId, context, projectPath, ...named, startedAtMs, deadlineAtMs } as const;
   const started = await ports.store.start(record, token === null ? null : hashRunToken(token));
   ports.reach?.('run.recorded');
   switch (started) {

@@ -100,6 +100,12 @@ describe('proxyMessages', () => {
     expect(claude.requests[0]?.json).not.toHaveProperty('metadata');
   });
 
+  it('lets an agent ask the other models of its policy', async () => {
+    await proxy.startRun({ policy: ReviewPolicy.parse({ fallbackModels: ['claude-opus-5-5'] }) });
+
+    expect((await proxy.post({ ...plainBody, model: 'claude-opus-5-5' })).status).toBe(200);
+  });
+
   it.each([
     ['a model that is not allowed', { model: 'claude-opus-5-5' }, 403, 'model.not_allowed'],
     [

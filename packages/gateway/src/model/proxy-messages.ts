@@ -14,7 +14,7 @@ import { priceOf, type CallTokens } from './model-prices.ts';
 import type { ModelSettings } from './model-settings.ts';
 import { openAnswer, type UpstreamCall } from './open-answer.ts';
 import { relayMessage, relayStored, relayStream, type RelayTarget } from './relay-answer.ts';
-import { reserveCall, utcDay, type CallOutcome } from './reserve-call.ts';
+import { budgetDay, reserveCall, type CallOutcome } from './reserve-call.ts';
 
 /** What the proxy needs of the world. */
 export interface ModelPorts extends ReusePorts {
@@ -66,7 +66,7 @@ export async function proxyMessages(
   const reuse = new CallReuse(ports, { runId, key, isStreamed, apiKey: settings.apiKey });
   const known = await reuse.find(signal);
   if (known !== null) {
-    await told(ports, run, ports.store.countReused(runId, utcDay(ports.clock.nowMs())));
+    await told(ports, run, ports.store.countReused(runId, budgetDay(ports.clock.nowMs(), run.record.policyName)));
     await relayStored(known, isStreamed, { response, signal });
     return;
   }
@@ -125,7 +125,8 @@ function checkedRequest({ run, body }: AgentCall, settings: ModelSettings): Mess
   if (!parsed.success) throw new TerminalError('request.malformed', describeRequestProblem(parsed.error));
   const { policy } = run.record.context;
   const request = parsed.data;
-  if (request.model !== policy.model && !settings.allowedModels.includes(request.model)) {
+  const allowed = [policy.model, ...policy.fallbackModels, ...settings.allowedModels];
+  if (!allowed.includes(request.model)) {
     throw new TerminalError('model.not_allowed', 'this run may not use that model');
   }
   return { ...request, max_tokens: Math.min(request.max_tokens, policy.budget.maxOutputTokensPerTurn) };

@@ -45,7 +45,7 @@ export async function reserveCall(store: RunStore, run: StoredRun, estimate: Cal
   const reservation: Reservation = {
     runId: run.record.runId,
     id: estimate.id,
-    day: utcDay(estimate.nowMs),
+    day: budgetDay(estimate.nowMs, run.record.policyName),
     nanoUsd: price === null ? null : highestCostNanoUsd(price, promptTokens, maxOutputTokens),
     tokens: promptTokens + maxOutputTokens,
   };
@@ -56,9 +56,10 @@ export async function reserveCall(store: RunStore, run: StoredRun, estimate: Cal
   };
 }
 
-/** The day whose budget pays, such as `2026-11-21`. */
-export function utcDay(nowMs: number): string {
-  return new Date(nowMs).toISOString().slice(0, 10);
+/** The UTC day whose budget pays, such as `2026-11-21`; each policy that has a name has a budget of its own. */
+export function budgetDay(nowMs: number, policyName: string | undefined): string {
+  const day = new Date(nowMs).toISOString().slice(0, 10);
+  return policyName === undefined ? day : `${day}:${policyName}`;
 }
 
 /** Whether a day has nothing left: then no run need begin. */

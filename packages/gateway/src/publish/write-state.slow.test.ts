@@ -78,6 +78,17 @@ describe('writeState', () => {
     expect(bench.summaries[0]).not.toContain('In the summary only');
   });
 
+  it('goes by the policy of the project where the scheduler tells of it', async () => {
+    await using bench = await PublishBench.start({ ...setup, policy: { commitStatus: true } });
+    const { headSha } = await headOf(bench);
+    const state: ReviewState = { kind: 'over-budget', headSha, why: 'the budget of the day is spent' };
+
+    const request = { v: 1 as const, state, createNote: true, commitStatus: false };
+    await writeState(bench.ports, bench.ref, request, bench.policy, never);
+
+    expect(bench.gitlab.statuses(headSha)).toEqual([]);
+  });
+
   it('says the same by commit status where the policy wants it', async () => {
     await using bench = await PublishBench.start({ ...setup, policy: { commitStatus: true } });
     const { headSha } = await headOf(bench);

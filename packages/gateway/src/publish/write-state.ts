@@ -20,7 +20,7 @@ import { putSummary, summaryText } from './summary-note.ts';
 export async function writeState(
   ports: PublishPorts,
   ref: MergeRequestRef,
-  { state, createNote }: StateRequest,
+  { state, createNote, commitStatus }: StateRequest,
   policy: ReviewPolicy,
   signal: AbortSignal,
 ): Promise<StateWritten['kind']> {
@@ -36,7 +36,7 @@ export async function writeState(
   const isUnchanged = body !== null && summaryText(body) === text && isSameMark(current?.mark ?? null, mark);
   if (!isUnchanged || notes.summaries.length > 1) await putSummary(ports, ref, { notes, text, mark }, signal);
   ports.reach?.('state.written');
-  if (policy.commitStatus && state.headSha !== null)
+  if ((commitStatus ?? policy.commitStatus) && state.headSha !== null)
     await putCommitStatus(ports, ref, state.headSha, statusOf(state), signal);
   return isUnchanged ? 'unchanged' : 'written';
 }

@@ -25,6 +25,8 @@ export const RunRecord = z.strictObject({
   context: TaskContext,
   /** Where its repository was when the run began. */
   projectPath: z.string().max(1000),
+  /** Whose policy it is, and so whose budget of the day pays; absent: the gateway's own. */
+  policyName: z.string().max(253).optional(),
   startedAtMs: z.int(),
   /** After this the token is dead and a result is refused. */
   deadlineAtMs: z.int(),
@@ -48,7 +50,7 @@ export interface Reservation {
   readonly runId: RunId;
   /** Names this call; a repeated write with the same id counts once. */
   readonly id: string;
-  /** UTC day whose budget pays, such as `2026-11-21`. */
+  /** Day whose budget pays, such as `2026-11-21`, or `2026-11-21:payments` of a policy by that name. */
   readonly day: string;
   /** Null: the model has no known price. */
   readonly nanoUsd: number | null;
