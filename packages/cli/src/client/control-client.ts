@@ -80,9 +80,16 @@ export class ControlClient {
     return await this.#ask({ method: 'GET', path: controlPaths.events(taskId) }, EventList);
   }
 
-  /** `attempt` null: the last one. Throws `request.not_found`, which says whether it is the task or the attempt. */
-  async logs(taskId: TaskId, query: { readonly attempt: number | null; readonly after: number }): Promise<LogPage> {
-    return await this.#must({ method: 'GET', path: controlPaths.logs(taskId), query }, LogPage);
+  /**
+   * `attempt` null: the last one. Throws `request.not_found`, which says whether it is the task or the attempt. The server
+   * waits for an entry for `waitMs`, or less where we would not.
+   */
+  async logs(
+    taskId: TaskId,
+    { waitMs = 0, ...query }: { readonly attempt: number | null; readonly after: number; readonly waitMs?: number },
+  ): Promise<LogPage> {
+    const wait = waitMs === 0 ? {} : { waitMs: Math.floor(Math.min(waitMs, this.#settings.timeoutMs / 2)) };
+    return await this.#must({ method: 'GET', path: controlPaths.logs(taskId), query: { ...query, ...wait } }, LogPage);
   }
 
   async retry(taskId: TaskId): Promise<RetryAnswer | null> {

@@ -26,6 +26,7 @@ import { sendJson } from '../http/send-error.ts';
 import { readReviewed } from '../publish/read-reviewed.ts';
 import { writeState } from '../publish/write-state.ts';
 import { requireForge } from '../require-forge.ts';
+import { AwaitProgress } from '../runs/await-progress.ts';
 import type { LiveRuns } from '../runs/live-runs.ts';
 import { publishRun, type PublishRunPorts } from '../runs/publish-run.ts';
 import { reportRun } from '../runs/report-run.ts';
@@ -39,6 +40,8 @@ export interface ControlPorts extends RoutePorts, PublishRunPorts, Omit<StartPor
 }
 
 const prefix = '/control/v1';
+const wholeNumber = z.coerce.number().int().min(0).default(0);
+const ProgressQuery = z.object({ after: wholeNumber, waitMs: wholeNumber });
 const maxBodyBytes = 256 * 1024;
 
 /** Who may do what; of each kind all are taken, so that one can be changed without a pause. */
@@ -109,10 +112,11 @@ export function controlRoutes(ports: ControlPorts, { controlTokens, viewTokens }
   };
   router.get(`${prefix}/runs/:runId`, route(ports, 'run', asViewer(view)));
 
-  const progress: RouteHandler = async (request, response) => {
-    const after = z.coerce.number().int().min(0).default(0);
-    const seq = parseBody(after, plainTarget(request.originalUrl)?.query.get('after') ?? undefined);
-    const body: ProgressPage = { v: 1, entries: [...(await ports.store.progressAfter(runIdOf(request), seq))] };
+  const awaitProgress = new AwaitProgress(ports.store, ports.clock);
+  const progress: RouteHandler = async (request, response, signal) => {
+    const query = parseBody(ProgressQuery, Object.fromEntries(plainTarget(request.originalUrl)?.query ?? []));
+    const entries = await awaitProgress.after(runIdOf(request), query, signal);
+    const body: ProgressPage = { v: 1, entries: [...entries] };
     sendJson(response, 200, body);
   };
   router.get(`${prefix}/runs/:runId/progress`, route(ports, 'run_progress', asViewer(progress)));

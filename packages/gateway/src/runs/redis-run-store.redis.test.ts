@@ -48,7 +48,15 @@ describe('RedisRunStore', () => {
     const usage = { calls: 4, tokens: { input: 10, output: 5, cacheRead: 3, cacheWrite: 2 }, costUsd: 7e-9 };
     const facts = { v: 1, headSha: 'c'.repeat(40), state: 'done', verdict: 'clean', comments: [], resolved: 0 };
     const publication = { ...facts, heldBack: {}, usage, summaryUrl: null };
-    await redis.hset(`{drydock}:gateway:run:${runId}`, 'calls', '4', 'publication', JSON.stringify(publication));
+    await redis.hset(
+      `{drydock}:gateway:run:${runId}`,
+      'calls',
+      '4',
+      'seq',
+      '1',
+      'publication',
+      JSON.stringify(publication),
+    );
     await redis.rpush(`{drydock}:gateway:progress:${runId}`, '1\n1000\n4 0 7 10 5 3 2\n{"kind":"turn","turn":4}');
 
     const run = await store.get(runId);

@@ -121,8 +121,15 @@ export class RedisRunStore implements RunStore {
   }
 
   async progressAfter(runId: RunId, seq: number): Promise<readonly ProgressEntry[]> {
-    const lines = await this.#ask((redis) => redis.lrange(this.#key(`progress:${runId}`), 0, -1));
-    return lines.map(readEntry).filter((entry) => entry.seq > seq);
+    const key = this.#key(`progress:${runId}`);
+    const entriesOf = (lines: readonly string[]) => lines.map(readEntry).filter((entry) => entry.seq > seq);
+    return this.#ask(async (redis) => {
+      const wanted = count((await redis.hget(this.#key(`run:${runId}`), 'seq')) ?? undefined) - seq;
+      if (wanted <= 0) return []; // who waits asks often
+      const entries = entriesOf(await redis.lrange(key, -wanted, -1));
+      // More came meanwhile, and pushed out what was asked for.
+      return entries[0]?.seq === seq + 1 ? entries : entriesOf(await redis.lrange(key, 0, -1));
+    });
   }
 
   async reserve(reservation: Reservation, limits: BudgetLimits): Promise<Reserved> {

@@ -51,7 +51,8 @@ describe('the OpenAPI document', () => {
         log: silentLog,
         metrics: createServerMetrics(registry),
         version: '1.2.3',
-        store: 'memory', isStopping: () => false,
+        store: 'memory',
+        isStopping: () => false,
       },
       { controlTokens: someControlTokens },
     );

@@ -38,8 +38,8 @@ describe('gatewayLogs', () => {
   it('asks for the progress of a run after an entry, with the view token', async () => {
     says(200, page);
 
-    expect(await logs().progressAfter(runId, 5, never)).toEqual(page.entries);
-    expect(asked).toEqual([`GET /control/v1/runs/${runId}/progress?after=5 Bearer view-token-canary`]);
+    expect(await logs().progressAfter(runId, { after: 5, waitMs: 0 }, never)).toEqual(page.entries);
+    expect(asked).toEqual([`GET /control/v1/runs/${runId}/progress?after=5&waitMs=0 Bearer view-token-canary`]);
   });
 
   it.each([
@@ -57,14 +57,14 @@ describe('gatewayLogs', () => {
       response.writeHead(isProgress ? 200 : status).end(JSON.stringify(body));
     };
 
-    expect(await logs().progressAfter(runId, 0, never)).toEqual(expected);
+    expect(await logs().progressAfter(runId, { after: 0, waitMs: 0 }, never)).toEqual(expected);
     expect(asked.at(-1)).toBe(`GET /control/v1/runs/${runId} Bearer view-token-canary`);
   });
 
   it('says what a person must set when the gateway refuses the token', async () => {
     says(401, {});
 
-    const work = logs().progressAfter(runId, 0, never);
+    const work = logs().progressAfter(runId, { after: 0, waitMs: 0 }, never);
 
     await expect(work).rejects.toThrow(BlockedError);
     await expect(work).rejects.toThrow('is DRYDOCK_GATEWAY_VIEW_TOKEN one of its DRYDOCK_VIEW_TOKENS?');
@@ -83,16 +83,23 @@ describe('gatewayLogs', () => {
   ])('is a %s for %p %p', async (code, status, body) => {
     says(status, body);
 
-    await expect(logs().progressAfter(runId, 0, never)).rejects.toMatchObject({ kind: 'transient', code });
+    await expect(logs().progressAfter(runId, { after: 0, waitMs: 0 }, never)).rejects.toMatchObject({
+      kind: 'transient',
+      code,
+    });
   });
 
   it('carries the token nowhere else, and does not wait for ever', async () => {
     says(302, {}, { location: `${url}/elsewhere` });
-    await expect(logs().progressAfter(runId, 0, never)).rejects.toMatchObject({ code: 'gateway.bad_answer' });
+    await expect(logs().progressAfter(runId, { after: 0, waitMs: 0 }, never)).rejects.toMatchObject({
+      code: 'gateway.bad_answer',
+    });
     expect(asked).toHaveLength(1);
 
     answer = () => undefined;
-    await expect(logs(50).progressAfter(runId, 0, never)).rejects.toMatchObject({ code: 'gateway.timeout' });
+    await expect(logs(50).progressAfter(runId, { after: 0, waitMs: 0 }, never)).rejects.toMatchObject({
+      code: 'gateway.timeout',
+    });
   });
 
   it('takes no more than a cap', async () => {
@@ -103,13 +110,17 @@ describe('gatewayLogs', () => {
       response.end();
     };
 
-    await expect(logs().progressAfter(runId, 0, never)).rejects.toThrow('an answer that is too large');
+    await expect(logs().progressAfter(runId, { after: 0, waitMs: 0 }, never)).rejects.toThrow(
+      'an answer that is too large',
+    );
   });
 
   it('says when nobody listens, without the token or the address', async () => {
     const nobody = gatewayLogs({ url: 'http://127.0.0.1:1', viewToken, timeoutMs: 1000 });
 
-    const error: unknown = await nobody.progressAfter(runId, 0, never).catch((thrown: unknown) => thrown);
+    const error: unknown = await nobody
+      .progressAfter(runId, { after: 0, waitMs: 0 }, never)
+      .catch((thrown: unknown) => thrown);
 
     expect(error).toBeInstanceOf(TransientError);
     expect(error).toMatchObject({ code: 'gateway.unreachable', message: 'the gateway cannot be reached' });

@@ -13,8 +13,12 @@ import {
 
 /** Where logs of runs come from. */
 export interface RunLogs {
-  /** Oldest first; null for a run that nobody knows, or knows any more. */
-  progressAfter(runId: RunId, after: number, signal: AbortSignal): Promise<readonly ProgressEntry[] | null>;
+  /** Oldest first, waited for if there are none yet; null for a run that nobody knows, or knows any more. */
+  progressAfter(
+    runId: RunId,
+    query: { readonly after: number; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<readonly ProgressEntry[] | null>;
 }
 
 /** Where the gateway is, and the token that only looks. */
@@ -38,8 +42,9 @@ export function gatewayLogs({ url, viewToken, timeoutMs }: GatewayLogSettings): 
     return { status, answer: parseJson(text) };
   };
   return {
-    async progressAfter(runId, after, signal) {
-      const { status, answer } = await get(`${runId}/progress?after=${String(after)}`, signal);
+    async progressAfter(runId, { after, waitMs }, signal) {
+      const query = `after=${String(after)}&waitMs=${String(waitMs)}`;
+      const { status, answer } = await get(`${runId}/progress?${query}`, signal);
       const entries = read(status, answer);
       if (entries.length > 0) return entries;
       const run = await get(runId, signal);

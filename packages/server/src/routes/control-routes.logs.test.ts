@@ -42,7 +42,7 @@ describe('the logs of the control API', () => {
 
   it('are those of the attempt asked for, and say when nothing more will come', async () => {
     const asked: [string, number][] = [];
-    await restart(logsOf(async (...[runId, after]) => (asked.push([runId, after]), [entry])));
+    await restart(logsOf(async (...[runId, { after }]) => (asked.push([runId, after]), [entry])));
     await enqueue(queue);
     const first = await lease(queue);
     const begun = await queue.beginLaunch(first, head);
@@ -104,6 +104,46 @@ describe('the logs of the control API', () => {
 
     await restart(logsOf(async () => []));
     expect((await api.refusal('GET', `/api/v1/tasks/${taskId}/logs`))[2]).toContain('no agent was started for it yet');
+  });
+
+  it('are waited for: as soon as there is an entry, or the attempt has ended, and no longer than was asked for', async () => {
+    let entries = 0;
+    const steps: number[] = [];
+    await restart(
+      logsOf(async (_runId, { after, waitMs }) => {
+        steps.push(waitMs);
+        return entries > after ? [{ ...entry, seq: entries }] : [];
+      }),
+    );
+    await enqueue(queue);
+    const held = await lease(queue);
+    await queue.beginLaunch(held, head);
+    const wait = (query: string) => api.as('vera').ask(LogPage, 'GET', `/api/v1/tasks/${taskId}/logs?${query}`);
+
+    expect(await wait('waitMs=300')).toMatchObject({ entries: [], isOver: false });
+    expect(steps.length).toBeGreaterThan(1);
+
+    const told = wait('waitMs=5000');
+    setTimeout(() => (entries = 1), 50);
+    expect(await told).toMatchObject({ entries: [{ seq: 1 }], isOver: false });
+
+    const ended = wait('waitMs=5000&after=1');
+    setTimeout(() => void queue.complete(held, { kind: 'done' }), 50);
+    expect(await ended).toMatchObject({ entries: [], isOver: true });
+  });
+
+  it('keep nobody waiting when the server stops', async () => {
+    await restart(logsOf(async () => []));
+    await enqueue(queue);
+    await queue.beginLaunch(await lease(queue), head);
+    const waiting = api.as('vera').ask(LogPage, 'GET', `/api/v1/tasks/${taskId}/logs?waitMs=5000`);
+
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const begin = Date.now();
+    await server.stop();
+
+    expect(await waiting).toMatchObject({ isOver: false });
+    expect(Date.now() - begin).toBeLessThan(4000);
   });
 
   it('say when the gateway does not answer', async () => {

@@ -92,7 +92,7 @@ export function aDeadLetter(iid: number, differences: Partial<TaskSummary> = {})
 }
 
 /** Starts it on a free port. */
-export async function startFakeControlApi(): Promise<FakeControlApi> {
+export async function startFakeControlApi(port = 0): Promise<FakeControlApi> {
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {
     fake.seen.push(`${String(request.method)} ${String(request.url)}`);
@@ -105,7 +105,7 @@ export async function startFakeControlApi(): Promise<FakeControlApi> {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const fake: FakeControlApi = {
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
