@@ -138,6 +138,27 @@ module.exports = {
       to: { path: '^packages/', pathNot: doors },
     },
     {
+      name: 'cluster-only-in-tests',
+      comment: 'Tests, benchmarks and scripts start clusters; no product code knows of them.',
+      severity: 'error',
+      from: { pathNot: ['^cluster/', test, testRoom, aside] },
+      to: { path: '^cluster/' },
+    },
+    {
+      name: 'cluster-by-its-door',
+      comment: 'What start-cluster.ts does not name is inside.',
+      severity: 'error',
+      from: { pathNot: '^cluster/' },
+      to: { path: '^cluster/', pathNot: '^cluster/start-cluster[.]ts$' },
+    },
+    {
+      name: 'cluster-alone',
+      comment: 'The cluster runs the product as anybody would, and imports none of it.',
+      severity: 'error',
+      from: { path: '^cluster/', pathNot: test },
+      to: { path: '^(packages|e2e|bench|scripts)/' },
+    },
+    {
       name: 'not-to-main',
       comment: 'main.ts starts a process when it is read; only the bin file does that.',
       severity: 'error',

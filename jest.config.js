@@ -11,7 +11,7 @@ export default {
     ],
   },
   setupFiles: ['<rootDir>/scripts/jest-setup.js'],
-  testMatch: ['<rootDir>/packages/*/src/**/*.test.ts', '<rootDir>/e2e/**/*.test.ts', '<rootDir>/scripts/**/*.test.ts'],
+  testMatch: ['<rootDir>/packages/*/src/**/*.test.ts', '<rootDir>/{cluster,e2e,scripts}/**/*.test.ts'],
   // They want a GitLab and a key of yours: make test-live.
   testPathIgnorePatterns: ['/node_modules/', '[.]live[.]test[.]ts$'],
   cacheDirectory: '<rootDir>/.cache/jest',

@@ -20,7 +20,7 @@ const steps: readonly Step[] = [
   {
     name: 'layers',
     command: 'depcruise',
-    args: ['packages', 'scripts', 'bench', 'e2e'].filter((path) => existsSync(path)),
+    args: ['packages', 'scripts', 'bench', 'e2e', 'cluster'].filter((path) => existsSync(path)),
   },
   { name: 'unused', command: 'knip', args: ['--no-progress', '--no-config-hints'] },
   { name: 'generated', command: 'node', args: ['scripts/generate.ts', '--check'], hint: 'make fix' },

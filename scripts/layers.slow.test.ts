@@ -60,6 +60,9 @@ describe('the dependency rules', () => {
     const broken = await rulesBrokenBy({
       'bench/ingest.ts': 'bullmq',
       'bench/overhead.ts': '@drydock/gateway',
+      'cluster/start-cluster.ts': './src/parts.ts',
+      'cluster/src/parts.ts': 'zod',
+      'e2e/pods.test.ts': '../cluster/start-cluster.ts',
       'e2e/review.test.ts': '@drydock/testkit',
       'packages/agent/src/anthropic-model.ts': '@anthropic-ai/sdk',
       'packages/cli/src/commands/demo.ts': '@drydock/standalone',
@@ -78,6 +81,7 @@ describe('the dependency rules', () => {
       'packages/queue/src/faults/fault-stage.ts': '@drydock/testkit',
       'packages/queue/src/queue.redis.test.ts': './faults/fault-stage.ts',
       'packages/scheduler/src/launchers/kube-launcher.ts': '@kubernetes/client-node',
+      'packages/scheduler/src/testing/stage.ts': '../../../../cluster/start-cluster.ts',
       'packages/server/src/app.ts': '@drydock/queue',
       'packages/server/src/main.ts': 'ioredis',
       'packages/standalone/src/demo.ts': '@drydock/testkit',
@@ -120,6 +124,10 @@ describe('the dependency rules', () => {
       'packages/standalone/src/b.ts': '@drydock/testkit',
       'packages/testkit/src/a.ts': '@drydock/server',
       'bench/a.ts': '../packages/queue/src/c.ts',
+      'bench/b.ts': '../cluster/src/inside.ts',
+      'cluster/src/inside.ts': '@drydock/core',
+      'cluster/start-cluster.ts': 'node:fs',
+      'packages/server/src/c.ts': '../../../cluster/start-cluster.ts',
       'scripts/tool.ts': 'node:fs',
     });
 
@@ -147,6 +155,9 @@ describe('the dependency rules', () => {
       'packages/standalone/src/b.ts': ['testkit-only-in-tests'],
       'packages/testkit/src/a.ts': ['libraries-below-apps'],
       'bench/a.ts': ['packages-by-name-from-aside'],
+      'bench/b.ts': ['cluster-by-its-door'],
+      'cluster/src/inside.ts': ['cluster-alone'],
+      'packages/server/src/c.ts': ['cluster-only-in-tests'],
     });
   });
 

@@ -1,13 +1,18 @@
 import { accessSync, constants, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { needsBuild, removeAbandoned, whyNoCluster } from '../cluster/start-cluster.ts';
+import { clusterSuites, planSuite } from './cluster-tests.ts';
 import { root, runCommand } from './run-command.ts';
 import { writeCounts, type TestCounts } from './test-counts.ts';
 
 /** What each set leaves out. Names of test files: CONTRIBUTING.md. */
 const sets = {
   all: ['--testPathIgnorePatterns=[.]live[.]test[.]ts$'],
-  fast: ['--testPathIgnorePatterns=[.](live|redis|slow)[.]test[.]ts$', '--testPathIgnorePatterns=<rootDir>/e2e/'],
+  fast: [
+    '--testPathIgnorePatterns=[.](live|redis|slow|control-plane|cluster)[.]test[.]ts$',
+    '--testPathIgnorePatterns=<rootDir>/e2e/',
+  ],
   live: ['--testMatch=**/*.live.test.ts', '--testPathIgnorePatterns=/node_modules/'],
 };
 
@@ -53,24 +58,52 @@ if (name !== 'all' && name !== 'fast' && name !== 'live') {
 }
 
 const setArgs = [...sets[name]];
-let skippedFiles = 0;
-if (name === 'all' && !isOnPath('redis-server')) {
-  setArgs.push('--testPathIgnorePatterns=[.]redis[.]test[.]ts$');
-  skippedFiles = globSync('{packages/*/src,e2e}/**/*.redis.test.ts', { cwd: root }).length;
+// The patterns come first: jest takes words that follow such an option for more patterns.
+const node24 = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
+const skipped: { files: number; why: string }[] = [];
+let failedBuilds = 0;
+
+function leaveOut(pattern: string, files: number, why: string): void {
+  setArgs.push(`--testPathIgnorePatterns=${pattern}`);
+  skipped.push({ files, why });
+}
+
+if (name === 'all') {
+  if (!isOnPath('redis-server')) {
+    const files = globSync('{packages/*/src,e2e}/**/*.redis.test.ts', { cwd: root }).length;
+    leaveOut('[.]redis[.]test[.]ts$', files, 'there is no redis-server on PATH');
+  }
+  const listed = await runCommand('node', [...node24, ...setArgs, '--listTests', ...jestArgs]);
+  const selected = listed.output.split('\n').filter((line) => line.endsWith('.ts'));
+  for (const suite of clusterSuites(root)) {
+    const plan = () =>
+      planSuite(suite, selected, { why: whyNoCluster(suite.level), isBuilt: !needsBuild(suite.level) });
+    let next = plan();
+    if (next.kind === 'build') {
+      // Minutes on a new machine, and never again: not within the time limit of a test.
+      const built = await runCommand('node', ['cluster/src/main.ts', 'build', next.level], { show: true });
+      if (built.exitCode !== 0) failedBuilds += 1;
+      const why =
+        built.exitCode === 0 ? whyNoCluster(suite.level) : 'what a test cluster is made of could not be built';
+      next = planSuite(suite, selected, { why, isBuilt: true });
+    }
+    if (next.kind === 'skip') leaveOut(next.pattern, next.files, `no ${suite.level} cluster: ${next.why}`);
+  }
 }
 
 const reportFile = join(root, '.cache', 'results', `jest-${name}.json`);
 mkdirSync(dirname(reportFile), { recursive: true });
 rmSync(reportFile, { force: true });
-// The patterns come first: jest takes words that follow such an option for more patterns.
-const node24 = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
 const { exitCode } = await runCommand(
   'node',
   [...node24, ...setArgs, '--json', `--outputFile=${reportFile}`, ...jestArgs],
   { show: true },
 );
 
+if (name === 'all') await removeAbandoned(AbortSignal.timeout(120_000));
+
 const counts = countsOf(reportFile, exitCode);
-writeCounts(name, { ...counts, skipped: counts.skipped + skippedFiles });
-if (skippedFiles > 0) process.stdout.write(`${skippedFiles} suites were skipped: there is no redis-server on PATH.\n`);
-process.exitCode = counts.failed === 0 ? 0 : 1;
+const failed = counts.failed + failedBuilds;
+writeCounts(name, { ...counts, failed, skipped: skipped.reduce((sum, { files }) => sum + files, counts.skipped) });
+for (const { files, why } of skipped) process.stdout.write(`${files} suites were skipped: ${why}.\n`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -35,7 +35,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 /** The image as an archive: the smallest Debian, the Node that this runs on, npm, and the user `node` (1000). */
 export function baseImageProduct(cacheRoot: string): Product {
-  const recipe = JSON.stringify([process.version, process.arch, npmVersion, suite, mirror, sources, entrypoint, 2]);
+  const recipe = JSON.stringify([process.version, process.arch, npmVersion, suite, mirror, sources, entrypoint, 3]);
   const hash = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
   return {
     name: 'node-base.tar',
@@ -78,7 +78,6 @@ async function fillRoot(root: string, signal: AbortSignal): Promise<void> {
   for (const folder of [
     'var/cache/apt',
     'var/lib/apt/lists',
-    'usr/share/doc',
     'usr/share/man',
     'usr/share/locale',
     'var/log',
@@ -86,6 +85,9 @@ async function fillRoot(root: string, signal: AbortSignal): Promise<void> {
     await rm(join(root, folder), { recursive: true, force: true });
     await mkdir(join(root, folder), { recursive: true });
   }
+  // Licences stay, as in the image of that name: what is copied out of it must take its own along.
+  const docs = join(root, 'usr', 'share', 'doc');
+  await runOk('find', [docs, '-type', 'f', '!', '-name', 'copyright', '-delete'], { signal });
   await runOk('chroot', [root, 'node', '--version'], { signal });
 }
 

@@ -9,7 +9,7 @@ import { goBuildArgs, goBuildEnvironment, moduleFolder, requiredVersion, type Mo
 import { imageProducts } from './images.ts';
 import { holdLock } from './hold-lock.ts';
 import { isMade, makeProduct, type Product } from './make-product.ts';
-import type { Workshop } from './places.ts';
+import { defaultWorkshop, type Workshop } from './places.ts';
 import { toolModules, type Program, type ToolModule, type ToolModuleName } from './programs.ts';
 import { programsIn, type Programs } from './programs-of-machine.ts';
 import { run, runOk } from './run.ts';
@@ -67,15 +67,8 @@ export async function buildPrograms(
   wanted: Wanted,
   { progress, signal }: { readonly progress: BuildProgress; readonly signal: AbortSignal },
 ): Promise<void> {
-  await makeMissing(workshop.cacheRoot, productsOf(workshop, wanted), { progress, signal });
-}
-
-/** The same for any products. */
-export async function makeMissing(
-  cacheRoot: string,
-  products: readonly Product[],
-  { progress, signal }: { readonly progress: BuildProgress; readonly signal: AbortSignal },
-): Promise<void> {
+  const { cacheRoot } = workshop;
+  const products = productsOf(workshop, wanted);
   const missing = () => products.filter(({ path }) => !isMade(path));
   if (missing().length === 0) return;
   let current = 'about to build';
@@ -91,7 +84,7 @@ export async function makeMissing(
   progress.say(
     `${todo.length} of ${products.length} parts of the test cluster are to be built, once: about ${minutes} min on two cores`,
   );
-  const go = await findGo(cacheRoot, signal, (step) => progress.say(step));
+  const go = workshop.go ?? (await findGo(cacheRoot, signal, (step) => progress.say(step)));
   for (const [index, product] of todo.entries()) {
     signal.throwIfAborted();
     current = `building ${product.name}`;
@@ -173,6 +166,11 @@ function ciliumSources({ module, folder, goMod }: ModuleSource, cached: string):
       readFileSync(join(unfinished, 'bpf', 'bpf_lxc.c'));
     },
   };
+}
+
+/** The kubectl that belongs to the clusters; throws if it is not built. */
+export function kubectlPath(env: NodeJS.ProcessEnv = process.env): string {
+  return builtPrograms(defaultWorkshop(env), [{ module: 'kubernetes', name: 'kubectl' }]).path('kubectl');
 }
 
 /** Removes all that was built for any cluster. */

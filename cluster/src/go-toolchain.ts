@@ -7,7 +7,7 @@ import { isExecutable } from './programs-of-machine.ts';
 import { run, runOk } from './run.ts';
 
 /** The one that builds where the machine's own is older than what go.mod asks for. */
-export const goVersion = '1.26.8';
+const goVersion = '1.26.8';
 
 const Download = z.object({ Dir: z.string() });
 

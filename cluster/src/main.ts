@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { buildPrograms, builtPrograms, removeCache } from './build-programs.ts';
+import { buildPrograms, builtPrograms, kubectlPath, removeCache } from './build-programs.ts';
 import { showBuildProgress } from './build-progress.ts';
 import { readState } from './cluster-state.ts';
 import { layoutOf } from './layout.ts';
@@ -96,8 +96,7 @@ function status(): void {
 async function kubectl(): Promise<void> {
   const { kubeconfig } = layoutOf(values.name, 'full', defaultStateRoot());
   if (!existsSync(kubeconfig)) throw new Error(`there is no cluster ${values.name}`);
-  const program = builtPrograms(workshop, programsOf('control-plane')).path('kubectl');
-  const child = spawn(program, ['--kubeconfig', kubeconfig, ...rest], { stdio: 'inherit' });
+  const child = spawn(kubectlPath(), ['--kubeconfig', kubeconfig, ...rest], { stdio: 'inherit' });
   process.exitCode = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));

@@ -8,6 +8,8 @@ export interface Workshop {
   readonly toolsFolder: string;
   readonly cacheRoot: string;
   readonly modules?: readonly ToolModule[];
+  /** Else the one that the machine has, or can get. */
+  readonly go?: string;
 }
 
 /** Where builds are kept, outside of every checkout, so that all of a user share them. */

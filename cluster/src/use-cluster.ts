@@ -49,7 +49,7 @@ export function needsBuild(level: Level, env: NodeJS.ProcessEnv = process.env): 
 }
 
 /** What is to be built for a level: with KUBEBUILDER_ASSETS only what that folder lacks. */
-export function wantedPrograms(level: Level, env: NodeJS.ProcessEnv): ReturnType<typeof programsOf> {
+function wantedPrograms(level: Level, env: NodeJS.ProcessEnv): ReturnType<typeof programsOf> {
   const assets = assetsFolder(level, env);
   return programsOf(level).filter(({ name }) => assets === null || !isExecutable(join(assets, name)));
 }

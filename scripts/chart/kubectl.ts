@@ -1,8 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { builtPrograms } from '../../cluster/src/build-programs.ts';
-import { programsOf } from '../../cluster/src/levels.ts';
-import { defaultWorkshop } from '../../cluster/src/places.ts';
+import { kubectlPath } from '../../cluster/start-cluster.ts';
 
 const run = promisify(execFile);
 const maxOutputBytes = 64 * 2 ** 20;
@@ -16,8 +14,7 @@ export interface Answer {
 
 /** Runs the kubectl that was built with the test cluster; `input` is its standard input. */
 export async function kubectl(kubeconfig: string, args: readonly string[], input = ''): Promise<Answer> {
-  const program = builtPrograms(defaultWorkshop(process.env), programsOf('control-plane')).path('kubectl');
-  const running = run(program, ['--kubeconfig', kubeconfig, ...args], { maxBuffer: maxOutputBytes });
+  const running = run(kubectlPath(), ['--kubeconfig', kubeconfig, ...args], { maxBuffer: maxOutputBytes });
   running.child.stdin?.end(input);
   return running;
 }

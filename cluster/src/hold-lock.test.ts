@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { holdLock, type LockHolder } from './hold-lock.ts';
+
+const signal = AbortSignal.timeout(20_000);
+const aName = () => `test-${randomBytes(6).toString('hex')}`;
+
+describe('holdLock', () => {
+  it('lets one in at a time, and tells the others who is in', async () => {
+    const name = aName();
+    const first = await holdLock(name, () => 'building runc', { signal });
+    let seen: LockHolder | undefined;
+    const told = new Promise<void>((resolve) => {
+      void holdLock(name, () => 'next', {
+        signal,
+        onWait: (holder) => {
+          seen = holder;
+          resolve();
+        },
+      }).then((second) => second[Symbol.asyncDispose]());
+    });
+
+    await told;
+    await first[Symbol.asyncDispose]();
+    await using _third = await holdLock(name, () => 'third', { signal });
+
+    expect(seen).toEqual({ pid: process.pid, doing: 'building runc' });
+  });
+
+  it('is free as soon as its holder was killed', async () => {
+    const name = aName();
+    const module = JSON.stringify(join(import.meta.dirname, 'hold-lock.ts'));
+    const program = `import { holdLock } from ${module};
+      await holdLock('${name}', () => 'dying', { signal: new AbortController().signal });
+      console.log('held'); setInterval(() => undefined, 1000);`;
+    const holder = spawn(process.execPath, ['--input-type=module', '-e', program]);
+    await once(holder.stdout, 'data');
+    let waitedFor: number | undefined;
+
+    await using _lock = await holdLock(name, () => 'after it', {
+      signal,
+      onWait: ({ pid }) => {
+        waitedFor = pid;
+        holder.kill('SIGKILL');
+      },
+    });
+
+    expect(waitedFor).toBe(holder.pid);
+  });
+
+  it('is not waited for once the wait is aborted', async () => {
+    const name = aName();
+    await using _first = await holdLock(name, () => 'staying', { signal });
+    const abort = new AbortController();
+
+    const second = holdLock(name, () => 'next', { signal: abort.signal, onWait: () => abort.abort() });
+
+    await expect(second).rejects.toThrow(/abort/i);
+  });
+});
