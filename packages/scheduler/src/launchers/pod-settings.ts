@@ -4,11 +4,11 @@ import { z } from 'zod';
 const Quantity = z.string().regex(/^\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?$/, 'an amount such as 500m, 2 or 1Gi');
 
 const Toleration = z.strictObject({
-  key: z.string().max(317).exactOptional(),
-  operator: z.enum(['Exists', 'Equal']).exactOptional(),
-  value: z.string().max(63).exactOptional(),
-  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).exactOptional(),
-  tolerationSeconds: z.int().min(0).exactOptional(),
+  key: z.string().max(317).optional(),
+  operator: z.enum(['Exists', 'Equal']).optional(),
+  value: z.string().max(63).optional(),
+  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+  tolerationSeconds: z.int().min(0).optional(),
 });
 
 /** What a policy may choose of an agent's pod. Everything else of it is the same for all, and no policy can change it. */

@@ -13,7 +13,7 @@ export const jobSettings: JobSettings = {
   serviceAccountName: 'drydock-agent',
   gatewayUrl: 'http://gateway.drydock.internal:8081',
   gatewayIp: '10.96.0.7',
-  preflightEnv: {},
+  preflightTargets: { hard: ['10.96.0.1:443', '10.96.0.10:53'], posture: ['$(DRYDOCK_HOST_IP):10250'] },
   startAllowanceSeconds: 300,
   graceSeconds: 20,
   keepSeconds: 600,

@@ -13,6 +13,7 @@ export function aJob(changes: Partial<JobFacts> = {}): JobFacts {
     specHash: 'a'.repeat(32),
     createdAtMs: 0,
     isDeleting: false,
+    deadlineSeconds: 1200,
     isSuspended: false,
     failure: null,
     isComplete: false,

@@ -27,8 +27,8 @@ export interface JobSettings {
   /** Where agents find the gateway; its name is resolved by `gatewayIp` alone, for a pod has no DNS. */
   readonly gatewayUrl: string;
   readonly gatewayIp: string;
-  /** More of the preflight's environment: what it is to probe. */
-  readonly preflightEnv: Readonly<Record<string, string>>;
+  /** Addresses that must not answer an agent, and those that are only tried and told; `$(DRYDOCK_HOST_IP)` is its node. */
+  readonly preflightTargets: { readonly hard: readonly string[]; readonly posture: readonly string[] };
   /** How long a pod may take until its agent runs; it is added to the run's own time. */
   readonly startAllowanceSeconds: number;
   /** Between asking an agent to end and killing it. */
@@ -139,7 +139,7 @@ function podSpec(run: JobRun, settings: JobSettings, pod: PodSettings): V1PodSpe
     },
     nodeSelector: { ...pod.nodeSelector },
     tolerations: [
-      ...pod.tolerations.map((toleration) => ({ ...toleration })),
+      ...pod.tolerations.map(tolerationOf),
       ...['not-ready', 'unreachable'].map((taint) => ({
         key: `node.kubernetes.io/${taint}`,
         operator: 'Exists',
@@ -158,7 +158,7 @@ function podSpec(run: JobRun, settings: JobSettings, pod: PodSettings): V1PodSpe
           { name: 'DRYDOCK_IDENTITY_TOKEN_FILE', value: `${places.identity}/token` },
           tokenFile,
           { name: 'DRYDOCK_HOST_IP', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
-          ...Object.entries(settings.preflightEnv).map(([name, value]) => ({ name, value })),
+          { name: 'DRYDOCK_PREFLIGHT_TARGETS', value: JSON.stringify(settings.preflightTargets) },
         ],
         resources: { requests: preflightResources, limits: preflightResources },
         securityContext,
@@ -198,6 +198,16 @@ function podSpec(run: JobRun, settings: JobSettings, pod: PodSettings): V1PodSpe
       { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
       { name: 'work', emptyDir: { sizeLimit: pod.workSize } },
     ],
+  };
+}
+
+function tolerationOf({ key, operator, value, effect, tolerationSeconds }: PodSettings['tolerations'][number]) {
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(operator === undefined ? {} : { operator }),
+    ...(value === undefined ? {} : { value }),
+    ...(effect === undefined ? {} : { effect }),
+    ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
   };
 }
 

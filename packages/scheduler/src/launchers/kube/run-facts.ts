@@ -18,6 +18,8 @@ export interface JobFacts {
   readonly taskId: string;
   readonly specHash: string;
   readonly createdAtMs: number;
+  /** From its start to its end by Kubernetes' clock; null: it has none. */
+  readonly deadlineSeconds: number | null;
   readonly isDeleting: boolean;
   readonly isSuspended: boolean;
   /** Failed for good, or about to: its pods are being ended. */
@@ -66,6 +68,7 @@ export function jobFacts({ metadata, spec, status }: KubeJob): JobFacts {
     taskId: metadata.annotations[annotationNames.taskId] ?? '',
     specHash: metadata.annotations[annotationNames.specHash] ?? '',
     createdAtMs: Date.parse(metadata.creationTimestamp),
+    deadlineSeconds: spec.activeDeadlineSeconds ?? null,
     isDeleting: metadata.deletionTimestamp !== undefined,
     isSuspended: spec.suspend ?? false,
     failure: failed === null ? null : reasonOf(failed),

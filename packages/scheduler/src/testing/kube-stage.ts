@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto';
+import { silentLog, systemClock, type Log, type LogFacts } from '@drydock/core';
+import {
+  createKubeClient,
+  defineResource,
+  jobs,
+  loadKubeAccess,
+  ObjectMetadata,
+  pods,
+  startWatch,
+  type KubeAccess,
+  type KubeClient,
+  type KubeJob,
+  type KubePod,
+  type Manifest,
+} from '@drydock/kube';
+import { startKubeFaultProxy, type KubeFaultProxy } from '@drydock/testkit';
+import { Registry } from 'prom-client';
+import { z } from 'zod';
+import { useCluster } from '../../../../cluster/start-cluster.ts';
+import { runSelector } from '../launchers/kube/job-labels.ts';
+import { KubeLauncher, type KubeLauncherSettings } from '../launchers/kube/kube-launcher.ts';
+import { createKubeLauncherMetrics } from '../launchers/kube/kube-launcher-metrics.ts';
+import { RunBoard } from '../launchers/kube/run-board.ts';
+import { jobFacts, podFacts } from '../launchers/kube/run-facts.ts';
+import { jobSettings } from './job-settings.ts';
+
+/** Metadata alone is read of them. */
+const plain = (group: string, version: string, plural: string, kind: string, isNamespaced: boolean) =>
+  defineResource<{ metadata: ObjectMetadata }, Manifest & { readonly spec?: object }>({
+    group,
+    version,
+    plural,
+    kind,
+    isNamespaced,
+    schema: z.object({ metadata: ObjectMetadata }),
+  });
+const namespaces = plain('', 'v1', 'namespaces', 'Namespace', false);
+const serviceAccounts = plain('', 'v1', 'serviceaccounts', 'ServiceAccount', true);
+export const quotas = plain('', 'v1', 'resourcequotas', 'ResourceQuota', true);
+
+/** A launcher as a scheduler has it, whose API calls a test sees and spoils. */
+export interface StagedLauncher extends AsyncDisposable {
+  readonly launcher: KubeLauncher;
+  readonly board: RunBoard;
+  readonly client: KubeClient;
+  readonly proxy: KubeFaultProxy;
+  readonly registry: Registry;
+  readonly logged: { readonly message: string; readonly facts: LogFacts }[];
+}
+
+/** What a container of a pod is made to say. */
+export type Said =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'waiting'; readonly reason: string }
+  | { readonly kind: 'ended'; readonly exitCode: number; readonly reason?: string };
+
+/**
+ * A real API server with the real Job controller, and no kubelet: pods are made, and what becomes of them is written by
+ * hand into their status. What the Jobs say of that is Kubernetes' own doing.
+ */
+export class KubeStage implements AsyncDisposable {
+  readonly access: KubeAccess;
+  readonly client: KubeClient;
+  readonly kubeconfigPath: string;
+  readonly namespace: string;
+  readonly settings: KubeLauncherSettings;
+  readonly #ending = new AbortController();
+  readonly #launchers: StagedLauncher[] = [];
+
+  private constructor(access: KubeAccess, kubeconfigPath: string, namespace: string) {
+    this.access = access;
+    this.kubeconfigPath = kubeconfigPath;
+    this.namespace = namespace;
+    this.client = createKubeClient({ access, qps: 1000, burst: 1000 });
+    this.settings = { ...jobSettings, namespace, graceSeconds: 1, ...shortTimes };
+  }
+
+  static async open(): Promise<KubeStage> {
+    const cluster = await useCluster({
+      name: 'scheduler',
+      level: 'control-plane',
+      signal: AbortSignal.timeout(120_000),
+    });
+    const access = await loadKubeAccess({ kubeconfigFile: cluster.kubeconfigPath, service: null, clock: systemClock });
+    const namespace = `tasks-${randomBytes(5).toString('hex')}`;
+    const stage = new KubeStage(access, cluster.kubeconfigPath, namespace);
+    const limits = { signal: stage.#ending.signal };
+    await stage.client.create(namespaces, { metadata: { name: namespace } }, limits);
+    await stage.client.create(serviceAccounts, { metadata: { namespace, name: 'drydock-agent' } }, limits);
+    return stage;
+  }
+
+  /** A launcher of its own: watches, budget, connection. */
+  async startLauncher(changes: Partial<KubeLauncherSettings> = {}): Promise<StagedLauncher> {
+    const proxy = await startKubeFaultProxy({
+      server: this.access.server,
+      tls: (await this.access.credentials(false)).tls,
+    });
+    const access = { server: proxy.url, namespace: null, credentials: async () => noCredentials };
+    const client = createKubeClient({ access, qps: 1000, burst: 1000 });
+    const ending = new AbortController();
+    const watching = {
+      client,
+      namespace: this.namespace,
+      labelSelector: runSelector(this.settings.instance),
+      signal: ending.signal,
+    };
+    const heldJobs = startWatch({ ...watching, resource: jobs, project: jobFacts });
+    const heldPods = startWatch({ ...watching, resource: pods, project: podFacts });
+    const board = new RunBoard(heldJobs, heldPods);
+    await board.ready();
+    const registry = new Registry();
+    const logged: StagedLauncher['logged'] = [];
+    const keep = (facts: LogFacts, message: string) => {
+      logged.push({ message, facts });
+    };
+    const log: Log = { ...silentLog, info: keep, warn: keep, error: keep, child: () => log };
+    const metrics = createKubeLauncherMetrics(registry, (what) => keep({}, `alarm ${what}`));
+    const settings = { ...this.settings, ...changes };
+    const staged: StagedLauncher = {
+      launcher: new KubeLauncher(settings, { client, board, clock: systemClock, log, metrics }),
+      board,
+      client,
+      proxy,
+      registry,
+      logged,
+      async [Symbol.asyncDispose]() {
+        ending.abort();
+        await Promise.all([heldJobs.ended, heldPods.ended]);
+        client.close();
+        await proxy[Symbol.asyncDispose]();
+      },
+    };
+    this.#launchers.push(staged);
+    return staged;
+  }
+
+  async jobs(): Promise<readonly KubeJob[]> {
+    return (await this.client.list(jobs, { namespace: this.namespace }, { signal: this.#ending.signal })).items;
+  }
+
+  async pods(): Promise<readonly KubePod[]> {
+    return (await this.client.list(pods, { namespace: this.namespace }, { signal: this.#ending.signal })).items;
+  }
+
+  /** Waits for the pod that the Job controller makes for a run. */
+  async podOf(runId: string): Promise<KubePod> {
+    const found = await eventually(async () =>
+      (await this.pods()).find(({ metadata }) => metadata.labels['drydock.dev/run'] === runId),
+    );
+    return found;
+  }
+
+  /** By hand, in the stead of a kubelet: what a pod and its containers say. */
+  async say(
+    runId: string,
+    phase: string,
+    {
+      preflight,
+      agent,
+      ...rest
+    }: { preflight?: Said; agent?: Said; reason?: string; message?: string } & {
+      conditions?: readonly { type: string; status: string; reason?: string; message?: string }[];
+    } = {},
+  ): Promise<void> {
+    const { metadata } = await this.podOf(runId);
+    const status = {
+      phase,
+      ...rest,
+      ...(preflight === undefined ? {} : { initContainerStatuses: [containerStatus('preflight', preflight)] }),
+      ...(agent === undefined ? {} : { containerStatuses: [containerStatus('agent', agent)] }),
+    };
+    await this.client.patch(
+      pods,
+      { namespace: this.namespace, name: metadata.name },
+      { status },
+      { subresource: 'status', signal: this.#ending.signal },
+    );
+  }
+
+  /** By hand: the preflight passed and the agent works. */
+  async begin(runId: string): Promise<void> {
+    await this.say(runId, 'Running', { preflight: { kind: 'ended', exitCode: 0 }, agent: { kind: 'running' } });
+  }
+
+  /** By hand: the agent ended. */
+  async end(runId: string, exitCode = 0): Promise<void> {
+    await this.say(runId, exitCode === 0 ? 'Succeeded' : 'Failed', {
+      preflight: { kind: 'ended', exitCode: 0 },
+      agent: { kind: 'ended', exitCode },
+    });
+  }
+
+  /** By hand: a node takes the pod, so that it needs a kubelet's word to go. There is no such node. */
+  async bind(runId: string, node = 'nowhere'): Promise<void> {
+    const { metadata } = await this.podOf(runId);
+    const binding = defineResource<{ metadata: ObjectMetadata }, Manifest & { readonly target: object }>({
+      group: '',
+      version: 'v1',
+      plural: `pods/${metadata.name}/binding`,
+      kind: 'Binding',
+      isNamespaced: true,
+      schema: z.object({}).transform(() => ({ metadata: ObjectMetadata.parse(metadata) })),
+    });
+    await this.client.create(
+      binding,
+      {
+        metadata: { namespace: this.namespace, name: metadata.name },
+        target: { apiVersion: 'v1', kind: 'Node', name: node },
+      },
+      { signal: this.#ending.signal },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const launcher of this.#launchers) await launcher[Symbol.asyncDispose]();
+    await this.client.delete(namespaces, { name: this.namespace }, { uid: null, signal: AbortSignal.timeout(10_000) });
+    this.#ending.abort();
+    this.client.close();
+  }
+}
+
+const noCredentials = { headers: {}, tls: {}, tlsVersion: '' };
+
+const shortTimes = {
+  pendingLimitMs: 60_000,
+  startLimitMs: 60_000,
+  pullGraceMs: 60_000,
+  settleMs: 2_000,
+  fenceMs: 1_000,
+};
+
+function containerStatus(name: string, said: Said): object {
+  const common = { name, ready: said.kind === 'running', restartCount: 0, image: 'x', imageID: 'x', lastState: {} };
+  const nowText = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  switch (said.kind) {
+    case 'running':
+      return { ...common, started: true, state: { running: { startedAt: nowText } } };
+    case 'waiting':
+      return { ...common, started: false, state: { waiting: { reason: said.reason } } };
+    case 'ended': {
+      const { exitCode, reason = exitCode === 0 ? 'Completed' : 'Error' } = said;
+      const terminated = { exitCode, reason, startedAt: nowText, finishedAt: nowText };
+      return { ...common, started: false, state: { terminated } };
+    }
+  }
+}
+
+/** Waits for what the cluster does by itself. */
+export async function eventually<T>(look: () => Promise<T | undefined | false>, timeoutMs = 20_000): Promise<T> {
+  const endMs = systemClock.monotonicMs() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (systemClock.monotonicMs() > endMs) throw new Error(`it did not come to pass: ${look.toString()}`);
+    await systemClock.sleep(20, new AbortController().signal);
+  }
+}
