@@ -21,6 +21,7 @@ export const chartVariants: Readonly<Record<string, object>> = {
     image: {
       registry: 'registry.example.com/drydock',
       tag: '0.1.0-rc.1',
+      tags: { gateway: '0.1.0-rc.2' },
       digests: { agent: `sha256:${'a'.repeat(64)}` },
       pullPolicy: 'Always',
       pullSecrets: ['registry'],

@@ -37,6 +37,7 @@ export const chartVariables: Readonly<Record<Component, readonly string[]>> = {
 const withoutUse = new Set([
   ...['PATH', 'DRYDOCK_SERVER_HOST', 'DRYDOCK_SCHEDULER_HOST', 'DRYDOCK_AGENT_ENTRY', 'DRYDOCK_WORK_ROOT'],
   ...['DRYDOCK_AGENT_SERVICE_ACCOUNT', 'DRYDOCK_GATEWAY_AUDIENCE', 'KUBECONFIG'],
+  ...['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'],
 ]);
 
 /** All settings of a process, in the order of its schema. */

@@ -8,8 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { holdLock } from '../../cluster/src/hold-lock.ts';
-import { baseImage, baseImageArchive } from '../../cluster/start-cluster.ts';
+import { baseImage, baseImageArchive, holdLock } from '../../cluster/start-cluster.ts';
 import { clientSettings } from './client-settings.ts';
 import { imageKey, inputsOf, type ImageName } from './image-inputs.ts';
 
@@ -53,7 +52,7 @@ export async function buildImages(options: ImageOptions): Promise<readonly Built
     if (!(await isFile(image.archive))) {
       const startedMs = performance.now();
       onProgress(`building the image ${name}`);
-      await build(image, root, signal);
+      await buildTarget(image, root, signal);
       const { size } = await stat(image.archive);
       const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
       onProgress(`built the image ${name}: ${(size / 1e6).toFixed(0)} MB, ${seconds} s`);
@@ -83,34 +82,65 @@ async function baseId(onProgress: (step: string) => void, signal: AbortSignal): 
   return (await ask()).stdout.trim();
 }
 
-async function build({ name, reference, archive }: BuiltImage, root: string, signal: AbortSignal): Promise<void> {
+/** The Redis that the chart runs, for test clusters, which reach no registry: Debian's, under a name of tests. */
+export async function buildTestRedis({ root, signal, onProgress = () => undefined }: Omit<ImageOptions, 'names'>) {
+  const file = 'scripts/images/redis.Dockerfile';
+  const folder = join(root, '.cache', 'images');
+  await mkdir(folder, { recursive: true });
+  await using _lock = await holdLock(`images-${root}`.slice(-90), () => 'building the images', { signal });
+  const key = imageKey(root, await baseId(onProgress, signal), [file]);
+  const image = { reference: `localhost/drydock-test/redis:${key}`, archive: join(folder, `redis-${key}.tar`) };
+  if (!(await isFile(image.archive))) {
+    onProgress('building an image of Redis');
+    await build(image, { root, file, args: [], signal });
+  }
+  return image;
+}
+
+/** What `buildah bud` is told beside what all builds share. */
+interface Build {
+  readonly root: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+async function build(
+  { reference, archive }: Pick<BuiltImage, 'reference' | 'archive'>,
+  { root, file, args, signal }: Build,
+): Promise<void> {
   const settings = await mkdtemp(join(tmpdir(), 'drydock-images-'));
   try {
-    const { version } = Manifest.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
-    const revision = process.env['REVISION'] ?? 'unknown';
     await buildah(
       [
-        ...['bud', '--layers', '--pull-never', '--target', name, '--tag', reference, '--file', 'Dockerfile'],
+        ...['bud', '--layers', '--pull-never', '--tag', reference, '--file', file, ...args],
         ...['--network', 'host', '--isolation', (await hasRuntime()) ? 'oci' : 'chroot'],
         // The same sources give the same bytes, whenever they are built.
         ...['--timestamp', process.env['SOURCE_DATE_EPOCH'] ?? '0'],
-        ...['--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision}`],
-        // Its cache takes a layer of other build arguments for the same: these go over it.
-        ...['--label', `${label}.version=${version}`, '--label', `${label}.revision=${revision}`],
         ...clientSettings(settings, process.env),
         '.',
       ],
       root,
       signal,
     );
-    const { [0]: repository = reference } = reference.split(':');
-    await run('buildah', ['tag', reference, `${repository}:${version}`], { signal });
     await rm(`${archive}.new`, { force: true });
     await run('buildah', ['push', '--quiet', reference, `docker-archive:${archive}.new:${reference}`], { signal });
     await rename(`${archive}.new`, archive);
   } finally {
     await rm(settings, { recursive: true, force: true });
   }
+}
+
+async function buildTarget(image: BuiltImage, root: string, signal: AbortSignal): Promise<void> {
+  const { version } = Manifest.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
+  const revision = process.env['REVISION'] ?? 'unknown';
+  const args = [
+    ...['--target', image.name, '--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision}`],
+    // Its cache takes a layer of other build arguments for the same: these go over it.
+    ...['--label', `${label}.version=${version}`, '--label', `${label}.revision=${revision}`],
+  ];
+  await build(image, { root, file: 'Dockerfile', args, signal });
+  await run('buildah', ['tag', image.reference, `localhost/drydock/${image.name}:${version}`], { signal });
 }
 
 /** Chroot isolation is no boundary, but it needs no container runtime; what runs in these builds is our own. */

@@ -20,7 +20,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- if $digest -}}
 {{ .root.Values.image.registry }}/{{ .component }}@{{ $digest }}
 {{- else -}}
-{{ .root.Values.image.registry }}/{{ .component }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}
+{{ .root.Values.image.registry }}/{{ .component }}:{{ index .root.Values.image.tags .component | default .root.Values.image.tag | default .root.Chart.AppVersion }}
 {{- end -}}
 {{- end }}
 
