@@ -36,8 +36,8 @@ test-live: bootstrap ## Runs the tests against your own GitLab and model key (do
 bench: bootstrap-tests ## Measures and prints a table; BENCH=ingest for those whose name begins so
 	@$(WITH_NODE_24) exec node bench/run.ts $(BENCH)
 
-cluster: bootstrap-cluster ## Starts a real Kubernetes on this machine; ARGS="control-plane" or "bridge" for less of it
-	@$(WITH_NODE_24) exec node cluster/src/main.ts up $(ARGS)
+cluster: bootstrap-cluster ## Starts a real Kubernetes with Drydock in it; ARGS="control-plane" for less, "bridge" for no enforcement
+	@$(WITH_NODE_24); export PATH; node cluster/src/main.ts up $(ARGS) && exec node scripts/install-chart.ts $(ARGS)
 
 cluster-down: bootstrap ## Ends it and removes all of it; ARGS="--all" for those of tests too
 	@$(WITH_NODE_24) exec node cluster/src/main.ts down $(ARGS)
