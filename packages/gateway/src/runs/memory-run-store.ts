@@ -8,12 +8,13 @@ import {
   type RunId,
 } from '@drydock/core';
 import {
-  maxProgressEntries,
+  progressLimits,
   usageOf,
   type BudgetLimits,
   type DayUsage,
   type Exchanged,
   type PodExchange,
+  type ProgressLimits,
   type Reservation,
   type Reserved,
   type ResultKept,
@@ -41,6 +42,7 @@ interface MemoryRun extends Spending {
   publication: Publication | null;
   lastSeq: number;
   progress: ProgressEntry[];
+  progressBytes: number;
   readonly reservations: Set<string>;
 }
 
@@ -50,9 +52,17 @@ const maxDays = 3;
 
 /** Runs of one process: gone when it ends. Only the newest thousand are kept. */
 export class MemoryRunStore implements RunStore {
+  readonly #progressLimits: ProgressLimits;
+  /** Runs that told something, the last one last. */
+  readonly #told = new Set<MemoryRun>();
+  #toldBytes = 0;
   readonly #runs = new Map<RunId, MemoryRun>();
   readonly #newestLaunches = new Map<string, number>();
   readonly #days = new Map<string, Spending>();
+
+  constructor(settings: { readonly progressLimits?: ProgressLimits } = {}) {
+    this.#progressLimits = settings.progressLimits ?? progressLimits;
+  }
 
   async start(record: RunRecord, tokenHash: string | null): Promise<'started' | 'superseded' | 'revoked'> {
     const { taskId, launch } = record.context;
@@ -120,8 +130,30 @@ export class MemoryRunStore implements RunStore {
     for (const event of events) {
       run.lastSeq += 1;
       run.progress.push({ seq: run.lastSeq, atMs: nowMs, event, usage: usageOf(run.counts) });
+      this.#countProgress(run, sizeOf(event));
     }
-    run.progress = run.progress.slice(-maxProgressEntries);
+    const { entriesPerRun, bytesPerRun, runs, bytes } = this.#progressLimits;
+    while (run.progress.length > entriesPerRun || (run.progressBytes > bytesPerRun && run.progress.length > 1)) {
+      const dropped = run.progress.shift();
+      if (dropped !== undefined) this.#countProgress(run, -sizeOf(dropped.event));
+    }
+    this.#told.delete(run);
+    this.#told.add(run); // last, and so the last to be forgotten
+    for (const oldest of this.#told) {
+      if ((this.#told.size <= runs && this.#toldBytes <= bytes) || oldest === run) break;
+      this.#forgetProgress(oldest);
+    }
+  }
+
+  #countProgress(run: MemoryRun, bytes: number): void {
+    run.progressBytes += bytes;
+    this.#toldBytes += bytes;
+  }
+
+  #forgetProgress(run: MemoryRun): void {
+    this.#told.delete(run);
+    this.#countProgress(run, -run.progressBytes);
+    run.progress = [];
   }
 
   async progressAfter(runId: RunId, seq: number): Promise<readonly ProgressEntry[]> {
@@ -208,12 +240,15 @@ export class MemoryRunStore implements RunStore {
     if (known !== undefined) return known;
     const fresh = noSpending();
     this.#days.set(day, fresh);
-    dropOldest(this.#days, maxDays);
+    const dates = [...new Set([...this.#days.keys()].map(dateOf))].sort();
+    const oldestKept = dates.at(-maxDays) ?? '';
+    for (const key of this.#days.keys()) if (dateOf(key) < oldestKept) this.#days.delete(key);
     return fresh;
   }
 
   #forgetOldest(): void {
     for (const run of dropOldest(this.#runs, maxRuns)) {
+      this.#forgetProgress(run);
       const { taskId, launch } = run.record.context;
       if (this.#newestLaunches.get(taskId) === launch) this.#newestLaunches.delete(taskId);
     }
@@ -231,8 +266,18 @@ function newRun(record: RunRecord): MemoryRun {
     publication: null,
     lastSeq: 0,
     progress: [],
+    progressBytes: 0,
     reservations: new Set(),
   };
+}
+
+/** Each policy that has a name has a budget of its own for the day. */
+function dateOf(day: string): string {
+  return day.slice(0, 10);
+}
+
+function sizeOf(event: ProgressEvent): number {
+  return Buffer.byteLength(JSON.stringify(event));
 }
 
 function noSpending(): Spending {

@@ -3,9 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Secret, silentLog } from '@drydock/core';
 import { connectRedis, type RedisConnection } from '@drydock/queue';
 import { startRedisServer, type RedisServer } from '@drydock/testkit';
+import { exchangeContract } from './exchange.contract.ts';
+import { progressContract } from './progress.contract.ts';
 import { RedisRunStore } from './redis-run-store.ts';
 import { aReservation, aRunRecord } from './run-builders.ts';
 import { runStoreContract } from './run-store-contract.ts';
+import type { ProgressLimits } from './run-store.ts';
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -21,7 +24,11 @@ async function openClient(): Promise<RedisConnection> {
   return redis;
 }
 
-runStoreContract(async () => new RedisRunStore(await openClient()));
+const open = async (limits?: ProgressLimits) =>
+  new RedisRunStore(await openClient(), limits === undefined ? {} : { progressLimits: limits });
+runStoreContract(open);
+exchangeContract(open);
+progressContract(open);
 
 describe('RedisRunStore', () => {
   it('gives every key a time to live and stores no token', async () => {
@@ -36,7 +43,7 @@ describe('RedisRunStore', () => {
     const ttls = await Promise.all(keys.map((key) => redis.ttl(key)));
     await store.close();
 
-    expect(keys).toHaveLength(5);
+    expect(keys).toHaveLength(7);
     expect(ttls.filter((ttl) => ttl <= 0)).toEqual([]);
   });
 

@@ -6,6 +6,8 @@
  *   newest:<task>      the newest launch of a task (the first part of its run ids)
  *   token:<hash>       the run id of a token
  *   progress:<runId>   list of the last entries
+ *   progress-runs      sorted set: run ids by the time of their last entry
+ *   progress-bytes     hash: bytes of the entries of each run, and of all (`total`)
  *   day:<yyyy-mm-dd>   hash: sums of usage and spending of a UTC day
  */
 import {
@@ -22,12 +24,13 @@ import { z } from 'zod';
 import { redisLua, runLua, type RedisLua } from './redis-lua.ts';
 import {
   RunRecord,
-  maxProgressEntries,
+  progressLimits,
   usageOf,
   type BudgetLimits,
   type DayUsage,
   type Exchanged,
   type PodExchange,
+  type ProgressLimits,
   type Reservation,
   type Reserved,
   type ResultKept,
@@ -43,6 +46,7 @@ export interface RedisRunStoreSettings {
   readonly prefix?: string;
   /** Default: a week. */
   readonly keepSeconds?: number;
+  readonly progressLimits?: ProgressLimits;
 }
 
 /** Runs that outlive the process and are shared by all gateways. */
@@ -50,12 +54,14 @@ export class RedisRunStore implements RunStore {
   readonly #redis: Redis;
   readonly #prefix: string;
   readonly #keepSeconds: number;
+  readonly #progressLimits: ProgressLimits;
 
   /** The client belongs to the store from here on: `close` ends it. */
-  constructor(redis: Redis, { prefix = '', keepSeconds = 7 * 86_400 }: RedisRunStoreSettings = {}) {
+  constructor(redis: Redis, settings: RedisRunStoreSettings = {}) {
     this.#redis = redis;
-    this.#prefix = `${prefix}{drydock}:gateway:`;
-    this.#keepSeconds = keepSeconds;
+    this.#prefix = `${settings.prefix ?? ''}{drydock}:gateway:`;
+    this.#keepSeconds = settings.keepSeconds ?? 7 * 86_400;
+    this.#progressLimits = settings.progressLimits ?? progressLimits;
   }
 
   async start(record: RunRecord, tokenHash: string | null): Promise<'started' | 'superseded' | 'revoked'> {
@@ -114,9 +120,25 @@ export class RedisRunStore implements RunStore {
   }
 
   async addProgress(runId: RunId, events: readonly ProgressEvent[], nowMs: number): Promise<void> {
+    const { entriesPerRun, bytesPerRun, runs, bytes } = this.#progressLimits;
     await this.#run(addProgress, {
-      keys: [this.#key(`run:${runId}`), this.#key(`progress:${runId}`)],
-      args: [nowMs, maxProgressEntries, this.#keepSeconds, ...events.map((event) => JSON.stringify(event))],
+      keys: [
+        this.#key(`run:${runId}`),
+        this.#key(`progress:${runId}`),
+        this.#key('progress-runs'),
+        this.#key('progress-bytes'),
+      ],
+      args: [
+        runId,
+        nowMs,
+        this.#keepSeconds,
+        this.#key('progress:'),
+        entriesPerRun,
+        bytesPerRun,
+        runs,
+        bytes,
+        ...events.map((event) => JSON.stringify(event)),
+      ],
     });
   }
 

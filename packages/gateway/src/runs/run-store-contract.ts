@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { runIdOf, type Publication } from '@drydock/core';
 import { aReservation, aRunRecord, aTaskContext } from './run-builders.ts';
-import { maxProgressEntries, type BudgetLimits, type RunStore } from './run-store.ts';
+import type { BudgetLimits, RunStore } from './run-store.ts';
 
-const noLimits: BudgetLimits = { runNanoUsd: 1e12, runTokens: 1e9, dayNanoUsd: 1e12, dayTokens: 1e9 };
-const used = (nanoUsd: number | null, output = 5) => ({
+/** Budgets that nobody reaches. */
+export const noLimits: BudgetLimits = { runNanoUsd: 1e12, runTokens: 1e9, dayNanoUsd: 1e12, dayTokens: 1e9 };
+/** What a call came to. */
+export const used = (nanoUsd: number | null, output = 5) => ({
   tokens: { input: 10, output, cacheRead: 3, cacheWrite: 2 },
   nanoUsd,
 });
@@ -82,111 +84,6 @@ export function runStoreContract(open: () => Promise<RunStore>): void {
         await store.revoke(runIdOf('review:gitlab:1:1', 1));
 
         expect(await store.get(runIdOf('review:gitlab:1:1', 1))).toBeNull();
-      });
-    });
-
-    describe('an exchange', () => {
-      const pod = (podUid: string, tokenHash: string) => ({ podUid, tokenHash });
-      const exchange = (podUid: string, tokenHash: string, nowMs = 2000) =>
-        store.exchange(aRunRecord().runId, pod(podUid, tokenHash), nowMs);
-
-      it('gives a token to the pod of a run that waits for it', async () => {
-        await store.start(aRunRecord(), null);
-
-        expect(await exchange('pod-1', 'hash-1')).toEqual({ kind: 'exchanged' });
-        expect((await store.findByToken('hash-1'))?.record).toEqual(aRunRecord());
-      });
-
-      it('is for the first pod, and for no other', async () => {
-        await store.start(aRunRecord(), null);
-        await exchange('pod-1', 'hash-1');
-
-        expect(await exchange('pod-2', 'hash-2')).toEqual({ kind: 'replayed', why: 'other-pod' });
-        expect(await store.findByToken('hash-2')).toBeNull();
-        expect(await store.findByToken('hash-1')).not.toBeNull();
-      });
-
-      it('is won by exactly one of many pods at once', async () => {
-        await store.start(aRunRecord(), null);
-
-        const all = await Promise.all(
-          Array.from({ length: 20 }, (_, i) => exchange(`pod-${String(i)}`, `hash-${String(i)}`)),
-        );
-
-        expect(all.filter(({ kind }) => kind === 'exchanged')).toHaveLength(1);
-        expect(all.filter(({ kind }) => kind === 'replayed')).toHaveLength(19);
-      });
-
-      it('may be repeated by its pod, whose answer was lost: only the newest token counts', async () => {
-        await store.start(aRunRecord(), null);
-        await exchange('pod-1', 'hash-1');
-
-        expect(await exchange('pod-1', 'hash-2')).toEqual({ kind: 'exchanged' });
-        expect(await store.findByToken('hash-1')).toBeNull();
-        expect(await store.findByToken('hash-2')).not.toBeNull();
-      });
-
-      it('is over once its token was used', async () => {
-        await store.start(aRunRecord(), null);
-        await exchange('pod-1', 'hash-1');
-        await store.findByToken('hash-1');
-
-        expect(await exchange('pod-1', 'hash-2')).toEqual({ kind: 'replayed', why: 'token-used' });
-        expect(await exchange('pod-2', 'hash-2')).toEqual({ kind: 'replayed', why: 'other-pod' });
-        expect(await store.findByToken('hash-2')).toBeNull();
-        expect(await store.findByToken('hash-1')).not.toBeNull();
-      });
-
-      it('is not undone when the same launch is asked for again', async () => {
-        await store.start(aRunRecord(), null);
-        await store.start(aRunRecord(), null);
-        await exchange('pod-1', 'hash-1');
-
-        expect(await store.start(aRunRecord(), null)).toBe('started');
-
-        expect(await store.findByToken('hash-1')).not.toBeNull();
-        expect(await exchange('pod-2', 'hash-2')).toEqual({ kind: 'replayed', why: 'other-pod' });
-      });
-
-      it('is refused for a run that is revoked, superseded, late, unknown, or whose token was given away', async () => {
-        const why = async (iid: number, nowMs = 2000) =>
-          store.exchange(aRunRecord({ iid }).runId, pod('pod-1', 'hash-x'), nowMs);
-        await store.start(aRunRecord({ iid: 1 }), null);
-        await store.revoke(aRunRecord({ iid: 1 }).runId);
-        await store.start(aRunRecord({ iid: 2 }), null);
-        await store.start(aRunRecord({ iid: 2, launch: 2 }), null);
-        await store.start(aRunRecord({ iid: 3 }), null);
-        await store.start(aRunRecord({ iid: 4 }), 'hash-4');
-
-        expect(await why(1)).toEqual({ kind: 'refused', why: 'revoked' });
-        expect(await why(2)).toEqual({ kind: 'refused', why: 'superseded' });
-        expect(await why(3, aRunRecord().deadlineAtMs + 1)).toEqual({ kind: 'refused', why: 'late' });
-        expect(await why(4)).toEqual({ kind: 'refused', why: 'granted' });
-        expect(await why(5)).toEqual({ kind: 'refused', why: 'unknown' });
-        expect(await store.findByToken('hash-x')).toBeNull();
-        expect(await store.findByToken('hash-4')).not.toBeNull();
-      });
-
-      it('leaves no token behind when the run is granted instead, nor the other way round', async () => {
-        await store.start(aRunRecord(), null);
-        await exchange('pod-1', 'hash-1');
-
-        await store.start(aRunRecord(), 'hash-2');
-        expect(await store.findByToken('hash-1')).toBeNull();
-        expect(await store.findByToken('hash-2')).not.toBeNull();
-
-        await store.start(aRunRecord(), null);
-        expect(await store.findByToken('hash-2')).toBeNull();
-        expect(await exchange('pod-2', 'hash-3')).toEqual({ kind: 'exchanged' });
-      });
-
-      it('is dead with its run', async () => {
-        await store.start(aRunRecord(), null);
-        await exchange('pod-1', 'hash-1');
-        await store.revoke(aRunRecord().runId);
-
-        expect(await store.findByToken('hash-1')).toMatchObject({ isRevoked: true });
-        expect(await exchange('pod-1', 'hash-2')).toEqual({ kind: 'refused', why: 'revoked' });
       });
     });
 
@@ -268,71 +165,6 @@ export function runStoreContract(open: () => Promise<RunStore>): void {
         expect((await store.get(record.runId))?.publication).toBeNull();
         await store.storePublication(record.runId, publication);
         expect((await store.get(record.runId))?.publication).toEqual(publication);
-      });
-    });
-
-    describe('progress', () => {
-      const log = (text: string) => ({ kind: 'log', level: 'info', text }) as const;
-
-      it('numbers entries from 1 with what was used by then', async () => {
-        const record = aRunRecord();
-        await store.start(record, 'hash-1');
-        const reservation = aReservation({ nanoUsd: 100, tokens: 50 });
-
-        await store.addProgress(record.runId, [log('one'), log('two\nlines')], 1000);
-        await store.reserve(reservation, noLimits);
-        await store.settle(reservation, { charged: { nanoUsd: 7, tokens: 20 }, used: used(7) });
-        await store.addProgress(record.runId, [log('three')], 2000);
-
-        const entries = await store.progressAfter(record.runId, 1);
-        expect(entries).toEqual([
-          {
-            seq: 2,
-            atMs: 1000,
-            event: log('two\nlines'),
-            usage: {
-              calls: 0,
-              reusedCalls: 0,
-              tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
-              costUsd: 0,
-            },
-          },
-          {
-            seq: 3,
-            atMs: 2000,
-            event: log('three'),
-            usage: {
-              calls: 1,
-              reusedCalls: 0,
-              tokens: { input: 10, output: 5, cacheRead: 3, cacheWrite: 2 },
-              costUsd: 7e-9,
-            },
-          },
-        ]);
-      });
-
-      it('keeps the last entries only', async () => {
-        const record = aRunRecord();
-        await store.start(record, 'hash-1');
-        for (let batch = 0; batch < 4; batch += 1) {
-          await store.addProgress(
-            record.runId,
-            Array.from({ length: 200 }, (_, index) => log(String(batch * 200 + index + 1))),
-            1000,
-          );
-        }
-
-        const entries = await store.progressAfter(record.runId, 0);
-
-        expect(entries).toHaveLength(maxProgressEntries);
-        expect(entries[0]).toMatchObject({ seq: 301, event: { text: '301' } });
-        expect(entries.at(-1)).toMatchObject({ seq: 800 });
-      });
-
-      it('keeps nothing of a run that is not known', async () => {
-        await store.addProgress(runIdOf('review:gitlab:9:9', 1), [log('x')], 1000);
-
-        expect(await store.progressAfter(runIdOf('review:gitlab:9:9', 1), 0)).toEqual([]);
       });
     });
 

@@ -129,7 +129,10 @@ export interface RunStore {
   /** Keeps a result, given as the text to be stored: the same text again is the same result. */
   storeResult(runId: RunId, resultJson: string, nowMs: number): Promise<ResultKept>;
 
-  /** Appends events, each with what the run has used so far; only the last ones are kept. */
+  /**
+   * Appends events, each with what the run has used so far. Only the last ones are kept, as `ProgressLimits` say: of this
+   * run, and of the runs that told something last.
+   */
   addProgress(runId: RunId, events: readonly ProgressEvent[], nowMs: number): Promise<void>;
 
   /** Entries with a higher sequence number, oldest first. */
@@ -152,8 +155,21 @@ export interface RunStore {
   close(): Promise<void>;
 }
 
-/** Progress entries kept of a run. */
-export const maxProgressEntries = 500;
+/** How much is kept of what agents told. Bytes are about those of the events as JSON. */
+export interface ProgressLimits {
+  readonly entriesPerRun: number;
+  readonly bytesPerRun: number;
+  readonly runs: number;
+  readonly bytes: number;
+}
+
+/** A week of a busy installation; the logs of a review take some 30 kB. */
+export const progressLimits: ProgressLimits = {
+  entriesPerRun: 500,
+  bytesPerRun: 256 * 1024,
+  runs: 5000,
+  bytes: 64 * 1024 * 1024,
+};
 
 /** Sums as they are counted: whole numbers. */
 export interface UsageCounts {
