@@ -8,16 +8,31 @@ import { translateRedisError } from './redis-error.ts';
 /** A script as a typed function. Throws `TransientError` and `BlockedError` as `translateRedisError` says. */
 export type RedisLua<Input, Reply> = (redis: RedisConnection, input: Input) => Promise<Reply>;
 
-/** Binds a file of `lua/`, with what it uses of the library: keys and arguments in the order of the file's header. */
-export function redisLua<Input, Reply>(script: {
-  readonly file: string;
+/** How a script is asked and what it answers. */
+interface LuaShape<Input, Reply> {
   readonly keys: (input: Input) => readonly string[];
   readonly args: (input: Input) => readonly (string | number)[];
   readonly reply: z.ZodType<Reply>;
   /** It gives out numbers of an epoch, which must be looked at first on a new connection: its caller asks again. */
   readonly isNumbered?: boolean;
-}): RedisLua<Input, Reply> {
-  const source = withLibrary(script.file);
+}
+
+/** Binds a file of `lua/`, with what it uses of the library: keys and arguments in the order of the file's header. */
+export function redisLua<Input, Reply>({
+  file,
+  ...shape
+}: LuaShape<Input, Reply> & { readonly file: string }): RedisLua<Input, Reply> {
+  return luaScript({ ...shape, source: withLibrary(file) });
+}
+
+/**
+ * Binds a script: it is run by its hash, and taught again to a Redis that forgot it. One that a failover cut off is run
+ * once more, so it must bear that.
+ */
+export function luaScript<Input, Reply>({
+  source,
+  ...script
+}: LuaShape<Input, Reply> & { readonly source: string }): RedisLua<Input, Reply> {
   const sha = createHash('sha1').update(source).digest('hex');
   return async (redis, input) => {
     const keys = script.keys(input);

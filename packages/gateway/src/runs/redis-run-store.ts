@@ -10,18 +10,10 @@
  *   progress-bytes     hash: bytes of the entries of each run, and of all (`total`)
  *   day:<yyyy-mm-dd>   hash: sums of usage and spending of a UTC day
  */
-import {
-  AgentResult,
-  DrydockError,
-  ProgressEvent,
-  Publication,
-  RunId,
-  TransientError,
-  type ProgressEntry,
-} from '@drydock/core';
-import type { Redis } from 'ioredis';
+import { readFileSync } from 'node:fs';
+import { AgentResult, ProgressEvent, Publication, RunId, type ProgressEntry } from '@drydock/core';
+import { luaScript, translateRedisError, type RedisConnection, type RedisLua } from '@drydock/queue';
 import { z } from 'zod';
-import { redisLua, runLua, type RedisLua } from './redis-lua.ts';
 import {
   RunRecord,
   progressLimits,
@@ -51,13 +43,13 @@ export interface RedisRunStoreSettings {
 
 /** Runs that outlive the process and are shared by all gateways. */
 export class RedisRunStore implements RunStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisConnection;
   readonly #prefix: string;
   readonly #keepSeconds: number;
   readonly #progressLimits: ProgressLimits;
 
   /** The client belongs to the store from here on: `close` ends it. */
-  constructor(redis: Redis, settings: RedisRunStoreSettings = {}) {
+  constructor(redis: RedisConnection, settings: RedisRunStoreSettings = {}) {
     this.#redis = redis;
     this.#prefix = `${settings.prefix ?? ''}{drydock}:gateway:`;
     this.#keepSeconds = settings.keepSeconds ?? 7 * 86_400;
@@ -231,7 +223,11 @@ export class RedisRunStore implements RunStore {
     return [this.#key(`run:${runId}`), this.#key(`newest:${runId.slice(0, runId.indexOf('-'))}`)];
   }
 
-  async #view(redis: Redis, runId: RunId, fields: Readonly<Record<string, string>>): Promise<StoredRun | null> {
+  async #view(
+    redis: RedisConnection,
+    runId: RunId,
+    fields: Readonly<Record<string, string>>,
+  ): Promise<StoredRun | null> {
     if (fields['record'] === undefined) return null;
     const record = RunRecord.parse(JSON.parse(fields['record']));
     const newest = count((await redis.get(this.#runKeys(runId)[1])) ?? undefined);
@@ -247,29 +243,21 @@ export class RedisRunStore implements RunStore {
   }
 
   #run<Reply>(script: RedisLua<ScriptInput, Reply>, input: ScriptInput): Promise<Reply> {
-    return this.#ask((redis) => runLua(redis, script, input));
+    return script(this.#redis, input);
   }
 
-  async #ask<Answer>(question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+  async #ask<Answer>(question: (redis: RedisConnection) => Promise<Answer>): Promise<Answer> {
     try {
       return await question(this.#redis);
     } catch (cause) {
-      throw translate(cause);
+      throw isUnreadable(cause) ? cause : translateRedisError(cause);
     }
   }
 }
 
-/** Redis answers, but not now: it loads, is a replica, is full or cannot persist. */
-const refusals =
-  /^(MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|NOAUTH|WRONGPASS|NOPERM)\b/;
-
-/** The client's errors carry the command with its arguments; nothing of that is passed on. */
-function translate(error: unknown): unknown {
-  const isRedis = error instanceof Error && !(error instanceof DrydockError || error instanceof z.ZodError);
-  if (!isRedis || error instanceof SyntaxError) return error;
-  const cause = new Error(error.message.replace(/,? with args beginning with:[^]*$/, '').slice(0, 300));
-  if (error.name === 'ReplyError' && !refusals.test(error.message)) return cause; // a bug in a script
-  return new TransientError('queue.unreachable', 'the store of runs does not answer', { cause });
+/** What is stored is no record of ours: a bug, and no fault of Redis. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof z.ZodError || error instanceof SyntaxError;
 }
 
 interface ScriptInput {
@@ -278,7 +266,12 @@ interface ScriptInput {
 }
 
 const script = <Reply>(file: string, reply: z.ZodType<Reply>) =>
-  redisLua<ScriptInput, Reply>({ file, keys: ({ keys }) => keys, args: ({ args }) => args, reply });
+  luaScript<ScriptInput, Reply>({
+    source: readFileSync(new URL(`lua/${file}`, import.meta.url), 'utf8'),
+    keys: ({ keys }) => keys,
+    args: ({ args }) => args,
+    reply,
+  });
 
 const startRun = script('start-run.lua', z.enum(['started', 'superseded', 'revoked']));
 const exchangeRun = script(
