@@ -115,8 +115,10 @@ class FaultProxy implements KubeFaultProxy {
     const body = await readBody(request);
     const fault = this.#takeFault(facts);
     switch (fault?.kind) {
-      case 'answer':
-        { answerStatus(response, fault); return; }
+      case 'answer': {
+        answerStatus(response, fault);
+        return;
+      }
       case 'reset':
         request.socket.resetAndDestroy();
         return;
@@ -156,6 +158,8 @@ class FaultProxy implements KubeFaultProxy {
   }
 
   async #forward(request: IncomingMessage, body: string): Promise<IncomingMessage> {
+    // Who asked may have left while a fault held it back; a connection made now would outlive the proxy.
+    if (request.socket.destroyed) throw new Error('nobody waits for the answer');
     const { host: _host, connection: _connection, ...headers } = request.headers;
     const sent = httpsRequest(new URL(request.url ?? '/', this.#options.server), {
       agent: this.#agent,
