@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -7,7 +8,7 @@ import { openPlainApi, type PlainAnswer, type PlainApi } from './plain-api.ts';
 /** Where the CRD is that people install. */
 export const crdFile = new URL('../../deploy/helm/drydock/files/crds/reviewpolicies.drydock.dev.yaml', import.meta.url);
 const crdPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const namespace = 'drydock-policies';
+const namespace = `policies-${randomBytes(5).toString('hex')}`;
 const policies = `/apis/drydock.dev/v1alpha1/namespaces/${namespace}/reviewpolicies`;
 
 const Crd = z.looseObject({ metadata: z.object({ name: z.string() }) });
@@ -44,7 +45,10 @@ export async function startPolicyApi(): Promise<PolicyApi> {
     policies,
     create: (body, isTry = false) =>
       api('POST', `${policies}?fieldValidation=Strict${isTry ? '&dryRun=All' : ''}`, { body }),
-    [Symbol.asyncDispose]: () => cluster.stop(),
+    // The cluster is shared, and ends with whoever started it.
+    [Symbol.asyncDispose]: async () => {
+      await api('DELETE', `/api/v1/namespaces/${namespace}`);
+    },
   };
 }
 

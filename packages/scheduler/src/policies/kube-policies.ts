@@ -21,7 +21,7 @@ export const reviewPolicies = defineResource({
   plural: 'reviewpolicies',
   kind,
   isNamespaced: true,
-  schema: z.object({ metadata: ObjectMetadata, spec: z.unknown(), status: z.unknown() }),
+  schema: z.object({ metadata: ObjectMetadata, spec: z.unknown().optional(), status: z.unknown().optional() }),
 });
 
 /** What is kept of a policy object. */
