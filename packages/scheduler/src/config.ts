@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
 import { QueueConfig } from '@drydock/queue';
 import { z } from 'zod';
+import { KubeConfig } from './kube-config.ts';
 import { ShareConfig } from './share-config.ts';
 import { SweepConfig } from './sweep/sweep-config.ts';
 
@@ -23,6 +24,7 @@ export const SchedulerConfig = z.object({
     'Projects that are reviewed: globs of paths or numeric ids, separated by commas',
   ),
   policyFile: z.string().optional().describe('YAML file with the review policy; without it the defaults hold'),
+  ...KubeConfig.shape,
   agentEntry: z.string().optional().describe('Path of the agent program, for the local launcher'),
   schedulerOwner: z
     .string()

@@ -15,9 +15,12 @@ export interface LeaseLoopSettings extends TaskTimes {
   readonly projectShares?: ReadonlyMap<ProjectKey, ProjectShare> | undefined;
   /** How often to ask for work when nothing woke us; waking is only a hint. */
   readonly pollMs: number;
+  /** Told of each turn of the loop: it comes at least once in `pollMs`, unless something hangs. */
+  readonly onTurn?: (() => void) | undefined;
 }
 
 const renewSharesMs = 60_000;
+const mostAtOnce = 16;
 
 /**
  * Leases tasks and drives each to its end, until `shutdown` is aborted; then everything in hand is put back.
@@ -29,6 +32,7 @@ export async function runLeaseLoop(
   shutdown: AbortSignal,
 ): Promise<void> {
   const { queue, clock, log, metrics } = ports;
+  const { onTurn } = settings;
   const inHand = new Set<Promise<void>>();
   const failed = new AbortController();
   const ended = AbortSignal.any([shutdown, failed.signal]);
@@ -56,8 +60,17 @@ export async function runLeaseLoop(
     sharesAtMs = clock.monotonicMs();
   }
 
+  /** Several at once after each that gave one: hundreds may wait to be taken over, and the queue serves all in one turn. */
+  let atOnce = 1;
+  async function leaseSome(): Promise<boolean> {
+    const count = Math.min(atOnce, settings.maxRunning - inHand.size);
+    if (count <= 0) return false;
+    const leased = await Promise.all(Array.from({ length: count }, leaseNext));
+    atOnce = leased.every((isLeased) => isLeased) ? Math.min(2 * atOnce, mostAtOnce) : 1;
+    return leased.includes(true);
+  }
+
   async function leaseNext(): Promise<boolean> {
-    if (inHand.size >= settings.maxRunning) return false;
     try {
       await renewShares();
       const task = await queue.lease({ owner: settings.owner, ttlMs: settings.leaseTtlMs, limits });
@@ -83,7 +96,8 @@ export async function runLeaseLoop(
 
   try {
     while (!ended.aborted) {
-      if (await leaseNext()) continue;
+      onTurn?.();
+      if (await leaseSome()) continue;
       await clock.sleep(settings.pollMs, AbortSignal.any([ended, wake.signal]));
       wake = new AbortController();
     }

@@ -8,17 +8,23 @@ import {
   projectAllowList,
   readConfig,
   systemClock,
+  type Clock,
+  type Log,
+  type ReachPoint,
 } from '@drydock/core';
 import { openLog } from '@drydock/log';
 import { parsePolicy } from '@drydock/policy';
-import { RedisSweepState, connectRedis, connectRedisTaskQueue, queueSettings } from '@drydock/queue';
+import { RedisSweepState, connectRedis, connectRedisTaskQueue, queueSettings, type SweepLock } from '@drydock/queue';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { SchedulerConfig } from './config.ts';
 import { HttpGateway } from './http-gateway.ts';
 import { compileAgent } from './launchers/compile-agent.ts';
+import type { Launcher } from './launchers/launcher.ts';
 import { LocalLauncher } from './launchers/local-launcher.ts';
+import type { PodSettings } from './launchers/pod-settings.ts';
 import { createSchedulerMetrics } from './metrics.ts';
 import { startHealth } from './start-health.ts';
+import { startKube } from './start-kube.ts';
 import { startScheduler } from './start-scheduler.ts';
 import { startSweep } from './sweep/start-sweep.ts';
 import { createSweepMetrics } from './sweep/sweep-metrics.ts';
@@ -26,50 +32,47 @@ import { createSweepMetrics } from './sweep/sweep-metrics.ts';
 /** As in sysexits.h. */
 const exitCodes = { unavailable: 69, badConfig: 78 };
 const dayMs = 24 * 3_600_000;
+const slowestTurnMs = 60_000;
+/** An API server that is away for less is not mended by starting us anew. */
+const oldestWatchMs = 600_000;
 const gatewayTimes = { timeoutMs: 30_000, longTimeoutMs: 300_000 };
 
 async function main(): Promise<void> {
   const config = readConfig(SchedulerConfig, process.env);
-  const command = [process.execPath, await readableAgent(config.agentEntry)] as const;
   const policy = await readPolicy(config.policyFile);
   const [controlToken] = config.controlToken;
   if (controlToken === undefined) throw new ConfigError('Wrong settings:\n  DRYDOCK_CONTROL_TOKEN: holds no token');
   const reach = crashAt(process.env, () => process.kill(process.pid, 'SIGKILL'));
   const gateway = new HttpGateway({ url: config.gatewayUrl, controlToken, ...gatewayTimes });
   const registry = new Registry();
+  const identity = `${config.schedulerOwner}:${randomUUID()}`;
   const log = openLog('scheduler', registry);
   collectDefaultMetrics({ register: registry });
   // Both before the first lease: who cannot reach the store must not end with tasks in hand.
   const queue = await connectRedisTaskQueue({ url: config.redisUrl, log, settings: queueSettings(config) });
   const sweepState = new RedisSweepState(await connectRedis({ url: config.redisUrl, name: 'sweep' }, log));
-  const health = await startHealth(registry, { host: config.schedulerHost, port: config.schedulerPort });
-  const compiled = compileAgent({ command, parentDir: config.workRoot }, log);
-  const launcher = new LocalLauncher(
-    {
-      command,
-      compiled,
-      gatewayUrl: config.gatewayUrl,
-      workRoot: config.workRoot,
-      path: process.env['PATH'] ?? '/usr/bin:/bin',
-      graceMs: config.agentGraceMs,
-    },
-    systemClock,
-    log,
-    reach,
+  const loop = watchLoop(systemClock, config.pollMs);
+  const metrics = createSchedulerMetrics(registry, queue);
+  const side = config.launcher === 'kube' ? await kubeSide() : await localSide(config, log, reach);
+  const health = await startHealth(
+    registry,
+    { host: config.schedulerHost, port: config.schedulerPort },
+    () => loop.whyIll() ?? side.whyIll(),
   );
   const scheduler = startScheduler(
     {
       queue,
       gateway,
-      launcher,
+      launcher: side.launcher,
+      pod: side.pod,
       clock: systemClock,
       log,
-      metrics: createSchedulerMetrics(registry, queue),
+      metrics,
       policy,
       isProjectAllowed: projectAllowList(config.projects),
       reach,
     },
-    { ...config, owner: config.schedulerOwner },
+    { ...config, owner: config.schedulerOwner, onTurn: loop.onTurn },
   );
   log.info({ port: health.port, count: config.maxRunning }, 'scheduler started');
   const sweep = startSweep(
@@ -77,7 +80,7 @@ async function main(): Promise<void> {
       gateway,
       queue,
       state: sweepState,
-      lock: sweepState,
+      lock: side.sweepLock ?? sweepState,
       clock: systemClock,
       log,
       metrics: createSweepMetrics(registry),
@@ -86,7 +89,7 @@ async function main(): Promise<void> {
     },
     {
       forges: [config.forgeId],
-      owner: `${config.schedulerOwner}:${randomUUID()}`,
+      owner: identity,
       everyMs: config.sweepEveryMs,
       reachMs: config.sweepReachDays * dayMs,
     },
@@ -95,13 +98,69 @@ async function main(): Promise<void> {
     log.info({ signal }, 'scheduler stops');
     void sweep.stop();
     void scheduler.stop();
+    side.retire();
   };
   process.on('SIGTERM', stop); // a supervisor may say it twice
   process.once('SIGINT', stop); // asked twice by a person, it ends at once
 
-  await Promise.all([scheduler.ended, sweep.ended]);
+  await Promise.all([scheduler.ended, sweep.ended, side.ended]);
   sweepState.close();
-  await Promise.all([health.stop(), compiled[Symbol.asyncDispose](), queue.close()]);
+  await Promise.all([health.stop(), side.close(), queue.close()]);
+
+  async function kubeSide(): Promise<LauncherSide> {
+    const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env;
+    const service = host === undefined ? null : { host, port };
+    const alarm = (what: string) => {
+      metrics.alarm(what);
+    };
+    const kube = await startKube(
+      config,
+      { kubeconfigFile: config.kubeconfig ?? null, service },
+      { queue, gateway, registry, log, alarm, identity, reach },
+    );
+    return { ...kube, whyIll: () => (kube.ageMs() > oldestWatchMs ? 'a watch of the cluster is silent' : null) };
+  }
+}
+
+/** What of the scheduler depends on where agents run. */
+interface LauncherSide {
+  readonly launcher: Launcher;
+  /** Absent: agents have no pods. */
+  readonly pod?: PodSettings;
+  /** Absent: the store's. */
+  readonly sweepLock?: SweepLock;
+  readonly ended: Promise<void>;
+  whyIll(): string | null;
+  retire(): void;
+  close(): Promise<void>;
+}
+
+async function localSide(config: SchedulerConfig, log: Log, reach: ReachPoint | undefined): Promise<LauncherSide> {
+  const command = [process.execPath, await readableAgent(config.agentEntry)] as const;
+  const compiled = compileAgent({ command, parentDir: config.workRoot }, log);
+  const path = process.env['PATH'] ?? '/usr/bin:/bin';
+  const { gatewayUrl, workRoot, agentGraceMs: graceMs } = config;
+  const settings = { command, compiled, gatewayUrl, workRoot, path, graceMs };
+  return {
+    launcher: new LocalLauncher(settings, systemClock, log, reach),
+    ended: Promise.resolve(),
+    whyIll: () => null,
+    retire: () => undefined,
+    close: async () => {
+      await compiled[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Whether the loop turns. */
+function watchLoop(clock: Clock, pollMs: number) {
+  let turnedAtMs = clock.monotonicMs();
+  return {
+    onTurn: () => {
+      turnedAtMs = clock.monotonicMs();
+    },
+    whyIll: () => (clock.monotonicMs() - turnedAtMs > slowestTurnMs + 10 * pollMs ? 'the loop hangs' : null),
+  };
 }
 
 async function readableAgent(entry: string | undefined): Promise<string> {

@@ -9,15 +9,25 @@ export interface RunningHealth {
   stop(): Promise<void>;
 }
 
-/** Serves `/healthz` and `/metrics`. Throws `ConfigError` when the port is taken or may not be used. */
-export async function startHealth(registry: Registry, listen: { readonly host: string; readonly port: number }) {
+/**
+ * Serves `/healthz` and `/metrics`. `whyIll` tells why the process should be started anew, null: it is well. Throws
+ * `ConfigError` when the port is taken or may not be used.
+ */
+export async function startHealth(
+  registry: Registry,
+  listen: { readonly host: string; readonly port: number },
+  whyIll: () => string | null = () => null,
+) {
   const server = createServer((request, response) => {
     if (request.url === '/metrics') {
       registry.metrics().then(
         (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
         () => response.writeHead(500).end(),
       );
-    } else response.writeHead(request.url === '/healthz' ? 200 : 404).end();
+    } else if (request.url === '/healthz') {
+      const why = whyIll();
+      response.writeHead(why === null ? 200 : 503).end(why);
+    } else response.writeHead(404).end();
   });
   await listening(server, listen);
   const running: RunningHealth = {

@@ -192,6 +192,14 @@ export class KubeStage implements AsyncDisposable {
     });
   }
 
+  /** By hand, of a pod that is known: the agent ended. */
+  async endPod(name: string, exitCode: number): Promise<void> {
+    const containerStatuses = [containerStatus('agent', { kind: 'ended', exitCode })];
+    const status = { phase: exitCode === 0 ? 'Succeeded' : 'Failed', containerStatuses };
+    const place = { namespace: this.namespace, name };
+    await this.client.patch(pods, place, { status }, { subresource: 'status', signal: this.#ending.signal });
+  }
+
   /** By hand: a node takes the pod, so that it needs a kubelet's word to go. There is no such node. */
   async bind(runId: string, node = 'nowhere'): Promise<void> {
     const { metadata } = await this.podOf(runId);

@@ -133,6 +133,11 @@ export class WorldGateway implements Gateway {
     this.writes.push('startRun');
     const granted = this.grant?.(request);
     if (granted !== undefined) return granted;
+    return { kind: 'granted', runId: this.record(request), token: 't'.repeat(43), deadlineSeconds: 600 };
+  }
+
+  /** A run of its own begins. */
+  record(request: RunRequest): string {
     const runId = runIdOf(request.taskId, request.launch);
     this.heads.set(runId, request.diffRefs.headSha);
     this.runs.set(runId, {
@@ -145,7 +150,7 @@ export class WorldGateway implements Gateway {
       result: null,
       usage: { calls: 0, reusedCalls: 0, tokens: noUsage, costUsd: 0 },
     });
-    return { kind: 'granted', runId, token: 't'.repeat(43), deadlineSeconds: 600 };
+    return runId;
   }
 
   async readRun(runId: string, signal: AbortSignal): Promise<RunView | null> {
