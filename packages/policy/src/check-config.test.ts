@@ -124,6 +124,30 @@ describe('checkConfig', () => {
     expect(ineffective.map(([, kind, text]) => checkConfig(text, kind).kind)).not.toContain('invalid');
   });
 
+  it('takes a policy object for one, and says by line and column what the API server would refuse', () => {
+    const head =
+      'apiVersion: drydock.dev/v1alpha1\nkind: ReviewPolicy\nmetadata: {name: shop, labels: {a: b}}\nspec:\n';
+
+    expect(
+      told(p, `${head}  projects: [shop]\n  review:\n    minSeverty: low\n    maxComments: many\n  precedence: high\n`),
+    ).toEqual([
+      expect.stringMatching(/^5:14 spec\.projects\.0: must be a numeric id, \*, or a path with a slash/),
+      '7:5 spec.review.minSeverty: unknown key (did you mean minSeverity?)',
+      '8:18 spec.review.maxComments: must be a whole number between 0 and 200, not the text "many"',
+      '9:15 spec.precedence: must be a whole number between -1000 and 1000, not the text "high"',
+    ]);
+    expect(told(p, `${head}  projects: [shop/*]\n  review: {budget: {usdPerRun: 60}}\n`)).toEqual([
+      '6:32 spec.review.budget.usdPerRun: budget.usdPerRun must be at most budget.usdPerDay',
+    ]);
+    expect(told(p, `${head}  projects: [shop/*]\n  pod: {resources: {cpu: 50m}}\n`)).toEqual([
+      '6:26 spec.pod.resources.cpu: must be between 100m and 128',
+    ]);
+    expect(checkConfig(`${head}  projects: [shop/*]\n  review: {maxComments: 0}\n`, p)).toMatchObject({
+      warnings: [{ line: 6, path: 'spec.review.maxComments' }],
+      differences: ['projects: shop/*', 'maxComments: 0'],
+    });
+  });
+
   it('warns of a glob that matches no file of the repository', () => {
     const trackedPaths = ['docs/a.md', 'src/b.ts'];
 

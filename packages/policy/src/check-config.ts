@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import { checkYaml } from './check-yaml.ts';
 import { ineffectiveInPolicy, ineffectiveWishes, type Ineffective } from './find-ineffective.ts';
 import type { ConfigKind } from './misplaced-key.ts';
+import { ReviewPolicyObject } from './objects/review-policy-object.ts';
 import type { YamlDocument, YamlProblem } from './yaml-document.ts';
 
 /** What is known around the file. */
@@ -26,9 +27,10 @@ export type ConfigCheck =
     }
   | { readonly kind: 'invalid'; readonly problems: readonly YamlProblem[] };
 
-/** Checks a policy or a `.drydock.yaml`, and tells what it comes to. */
+/** Checks a policy (a file, or a `ReviewPolicy` object) or a `.drydock.yaml`, and tells what it comes to. */
 export function checkConfig(text: string, kind: ConfigKind, surroundings: ConfigSurroundings = {}): ConfigCheck {
   const { policy = ReviewPolicy.parse({}), trackedPaths = null } = surroundings;
+  if (kind === 'policy' && objectHead.test(text)) return checkObject(text);
   if (kind === 'policy') {
     const checked = checkYaml(text, { schema: ReviewPolicy, kind, mayQuoteValues: true });
     if (checked.kind === 'invalid') return checked;
@@ -46,6 +48,18 @@ export function checkConfig(text: string, kind: ConfigKind, surroundings: Config
     ...(failOn === undefined ? [] : [`failOn: ${failOn}`]),
   ];
   return { kind: 'valid', warnings, effective, differences };
+}
+
+/** How an object of Kubernetes begins; no policy file has such a key. */
+const objectHead = /^\{?\s{0,8}["']?(?:apiVersion|kind)["']?\s{0,8}:/m;
+
+function checkObject(text: string): ConfigCheck {
+  const checked = checkYaml(text, { schema: ReviewPolicyObject, kind: 'object', mayQuoteValues: true });
+  if (checked.kind === 'invalid') return checked;
+  const { review, projects } = checked.value.spec;
+  const found = ineffectiveInPolicy(review).map((one) => ({ ...one, path: ['spec', 'review', ...one.path] }));
+  const differences = [`projects: ${projects.join(' ')}`, ...differencesOf(review, ReviewPolicy.parse({}))];
+  return { kind: 'valid', warnings: written(found, checked.document), effective: review, differences };
 }
 
 /** The settings as YAML, as they would stand in a policy file. */

@@ -8,7 +8,8 @@ import { isSamePlace, readYaml, type YamlDocument, type YamlPath, type YamlProbl
 /** How a file is checked. */
 export interface CheckRules<Schema extends z.ZodType> {
   readonly schema: Schema;
-  readonly kind: ConfigKind;
+  /** `object`: a policy object of Kubernetes. */
+  readonly kind: ConfigKind | 'object';
   /** Problems repeat the value that is wrong. Only for the eyes of who wrote the file: it may be a secret. */
   readonly mayQuoteValues: boolean;
 }
@@ -63,7 +64,7 @@ function problemsOf(issue: z.core.$ZodIssue, reading: Reading): readonly YamlPro
 }
 
 function unknownKey(path: YamlPath, { document, expected, rules }: Reading): readonly YamlProblem[] {
-  const misplaced = misplacedKeys(rules.kind, path, valueAt(document.value, path));
+  const misplaced = rules.kind === 'object' ? [] : misplacedKeys(rules.kind, path, valueAt(document.value, path));
   if (misplaced.length > 0) {
     return misplaced.map(({ path: place, ...words }) => ({
       ...document.placeOfKey(place),
@@ -86,12 +87,13 @@ function wrongValue(issue: z.core.$ZodIssue, { document, expected, rules }: Read
   const { path } = issue;
   const value = valueAt(document.value, path);
   const wanted = expectedAt(expected, path);
-  const meant = wanted === null ? null : meantValue(wanted, value, String(path.at(-1)));
+  const isRule = issue.code === 'custom'; // it says itself what is wrong, which no type can
+  const meant = wanted === null || isRule ? null : meantValue(wanted, value, String(path.at(-1)));
   const isTold = meant !== null && (meant.isKnown || rules.mayQuoteValues);
   return {
     ...document.placeOf(path),
     path: pathText(path),
-    message: wanted === null ? issue.message : sentence(issue, wanted, value, rules),
+    message: wanted === null || isRule ? issue.message : sentence(issue, wanted, value, rules),
     ...(isTold ? { didYouMean: meant.text } : {}),
   };
 }

@@ -12,7 +12,7 @@ export const ExpectedValue = z.object({
   exclusiveMinimum: z.number().optional(),
   maxLength: z.number().optional(),
   maxItems: z.number().optional(),
-  propertyNames: z.object({ enum: z.array(z.string()) }).optional(),
+  propertyNames: z.object({ enum: z.array(z.string()).optional() }).optional(),
   get items(): z.ZodOptional<typeof ExpectedValue> {
     return ExpectedValue.optional();
   },

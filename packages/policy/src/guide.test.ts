@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { RepositoryConfig, ReviewPolicy } from '@drydock/core';
+import { parse } from 'yaml';
 import { checkConfig } from './check-config.ts';
+import { PolicyPod, PolicySpec, ReviewPolicyObject } from './objects/review-policy-object.ts';
 import { parsePolicy } from './parse-policy.ts';
 
 async function yamlIn(page: string): Promise<readonly string[]> {
@@ -20,8 +22,17 @@ describe('docs/guide', () => {
     expect(shown).toEqual(keys.filter((key) => key !== 'enabled'));
   });
 
+  it('shows every key of a policy object, which is right', async () => {
+    const [, object = ''] = await yamlIn('policy.md');
+
+    const { spec } = ReviewPolicyObject.parse(parse(object));
+    const keys = Object.keys(PolicySpec.shape);
+    expect(keys.filter((key) => new RegExp(`^  ${key}:`, 'm').test(object)).sort()).toEqual(keys.sort());
+    expect(Object.keys(spec.pod)).toEqual(Object.keys(PolicyPod.shape));
+  });
+
   it('shows every key of a .drydock.yaml, none of them idle', async () => {
-    const [, wishes = ''] = await yamlIn('policy.md');
+    const [, , wishes = ''] = await yamlIn('policy.md');
 
     expect(checkConfig(wishes, 'repository')).toMatchObject({ kind: 'valid', warnings: [] });
     const keys = Object.keys(RepositoryConfig.shape);
