@@ -135,7 +135,7 @@ if asked_for --cluster; then
   needs openssl openssl
   needs go golang-go
   needs ip iproute2
-  needs iptables iptables
+  needs nft nftables
   needs conntrack conntrack
   needs ethtool ethtool
   needs gcc 'gcc libc6-dev'

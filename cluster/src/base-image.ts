@@ -75,13 +75,7 @@ async function fillRoot(root: string, signal: AbortSignal): Promise<void> {
   await runOk('chroot', [root, 'groupadd', '--gid', '1000', 'node'], { signal });
   const user = ['useradd', '--uid', '1000', '--gid', 'node', '--shell', '/bin/bash', '--create-home', 'node'];
   await runOk('chroot', [root, ...user], { signal });
-  for (const folder of [
-    'var/cache/apt',
-    'var/lib/apt/lists',
-    'usr/share/man',
-    'usr/share/locale',
-    'var/log',
-  ]) {
+  for (const folder of ['var/cache/apt', 'var/lib/apt/lists', 'usr/share/man', 'usr/share/locale', 'var/log']) {
     await rm(join(root, folder), { recursive: true, force: true });
     await mkdir(join(root, folder), { recursive: true });
   }

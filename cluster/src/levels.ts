@@ -20,5 +20,7 @@ export function programsOf(level: Level): readonly { readonly module: ToolModule
     ...of('runc', 'runc'),
     ...of('containerd', 'containerd', 'ctr', 'containerd-shim-runc-v2'),
   ];
-  return level === 'bridge' ? bridge : [...bridge, ...of('cilium', 'cilium-agent', 'cilium-cni')];
+  return level === 'bridge'
+    ? [...bridge, ...of('kube-proxy', 'kube-proxy')]
+    : [...bridge, ...of('cilium', 'cilium-agent', 'cilium-cni')];
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { buildPrograms, builtPrograms, kubectlPath, removeCache } from './build-programs.ts';
+import { buildPrograms, builtPrograms, kubectlPath, removeCache, type Wanted } from './build-programs.ts';
 import { showBuildProgress } from './build-progress.ts';
 import { readState } from './cluster-state.ts';
 import { layoutOf } from './layout.ts';
@@ -16,7 +16,7 @@ const usage = `usage: npm run -s cluster -- <command> [--name NAME]
   down [--all]             ends it and removes everything of it
   status                   lists the clusters of this user
   kubectl [--name NAME] -- ARGUMENTS
-  build [level]            builds the programs and starts nothing
+  build [level]            builds the programs of this level and those below, and starts nothing
   clean                    removes what was built
 `;
 
@@ -45,15 +45,15 @@ function wantedLevel(): Level {
   return level;
 }
 
-async function build(level: Level): Promise<void> {
+async function build(wanted: Wanted): Promise<void> {
   using progress = showBuildProgress(process.stderr);
-  await buildPrograms(workshop, programsOf(level), { progress, signal });
+  await buildPrograms(workshop, wanted, { progress, signal });
 }
 
 async function up(level: Level): Promise<void> {
   const reason = whyNot(level);
   if (reason !== null) throw new Error(`a cluster of the level ${level} cannot run here: ${reason}`);
-  await build(level);
+  await build(programsOf(level));
   const startedMs = performance.now();
   const cluster = await startCluster({
     name: values.name,
@@ -108,7 +108,8 @@ const commands: Readonly<Record<string, () => Promise<void> | void>> = {
   down,
   status,
   kubectl,
-  build: () => build(wantedLevel()),
+  // All of a machine's tests: those of the level full also start the other kind of node.
+  build: () => build(levels.slice(0, levels.indexOf(wantedLevel()) + 1).flatMap(programsOf)),
   clean: () => removeCache(workshop.cacheRoot),
 };
 

@@ -86,6 +86,19 @@ export function kubelet(program: string, layout: Layout, node: NodeLayout): Comm
   };
 }
 
+/** Services by nftables; what it would set for the whole machine is left alone. */
+export function kubeProxy(program: string, { pki, node }: Layout): Command {
+  const untouched = ['max-per-core', 'min', 'tcp-timeout-established', 'tcp-timeout-close-wait'];
+  return {
+    program,
+    args: [
+      ...[`--kubeconfig=${pki}/admin.kubeconfig`, '--proxy-mode=nftables', `--cluster-cidr=${podRange}`],
+      ...[`--hostname-override=${node?.name ?? ''}`, '--metrics-bind-address=127.0.0.1'],
+      ...untouched.map((setting) => `--conntrack-${setting}=0`),
+    ],
+  };
+}
+
 /** The network's configuration, and the one plugin's that it names. */
 export function cniConfig(layout: Layout): { readonly file: string; readonly text: string } {
   const cilium = { cniVersion: '0.3.1', name: 'cilium', plugins: [{ type: 'cilium-cni' }] };

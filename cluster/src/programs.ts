@@ -1,5 +1,5 @@
-/** The four tools modules below `cluster/tools`; each go.mod pins one upstream, and go.sum what it needs. */
-export type ToolModuleName = 'kubernetes' | 'cilium' | 'containerd' | 'runc';
+/** The tools modules below `cluster/tools`; each go.mod pins one upstream, and go.sum what it needs. */
+export type ToolModuleName = 'kubernetes' | 'kube-proxy' | 'cilium' | 'containerd' | 'runc';
 
 /** One upstream and what we build of it. */
 export interface ToolModule {
@@ -62,6 +62,12 @@ export const toolModules: readonly ToolModule[] = [
       kubernetes('kube-scheduler', 6),
       kubernetes('kubelet', 21),
     ],
+  },
+  {
+    // For the bridge level alone, and so apart: the other programs of the module are not built again for it.
+    name: 'kube-proxy',
+    modulePath: 'k8s.io/kubernetes',
+    programs: [kubernetes('kube-proxy', 20)],
   },
   {
     name: 'runc',

@@ -6,7 +6,15 @@ import { askApi, type ApiAccess } from './api-client.ts';
 import { apiPort, dnsServiceAddress, type Layout, type NodeLayout } from './layout.ts';
 import { createCgroups } from './node-cgroups.ts';
 import { createNetwork } from './node-network.ts';
-import { ciliumAgent, cniConfig, containerdConfig, containerdSocket, kubelet, kubeletConfig } from './node-plan.ts';
+import {
+  ciliumAgent,
+  cniConfig,
+  containerdConfig,
+  containerdSocket,
+  kubelet,
+  kubeletConfig,
+  kubeProxy,
+} from './node-plan.ts';
 import { nodeScripts } from './node-scripts.ts';
 import { startPart, type Part } from './parts.ts';
 import { poll } from './poll.ts';
@@ -78,14 +86,16 @@ export async function startKubelet(
   access: ApiAccess,
   start: NodeStart,
 ): Promise<void> {
-  const { signal, onPart } = start;
-  const parts = [startNodePart(layout, 'kubelet', start.programs)];
+  const { signal, onPart, programs } = start;
+  const parts: Part[] = [];
+  const add = (part: Part) => {
+    onPart(part);
+    parts.push(part);
+  };
+  add(startNodePart(layout, 'kubelet', programs));
   const ciliumSources = start.files.cilium;
-  if (ciliumSources !== null) {
-    const cilium = startCilium(layout, node, access, start, ciliumSources);
-    parts.push(await cilium);
-  }
-  for (const part of parts) onPart(part);
+  if (ciliumSources === null) add(startKubeProxy(layout, programs));
+  else add(await startCilium(layout, node, access, start, ciliumSources));
   await createDnsService(access, signal);
   await poll(
     async () => {
@@ -101,6 +111,13 @@ export function startNodePart(layout: Layout, name: 'kubelet' | 'containerd', pr
   if (layout.node === null) throw new Error(`the cluster ${layout.name} has no node`);
   if (name === 'containerd') return startContainerd(layout, programs);
   return startPart(layout, name, kubelet(programs.path('kubelet'), layout, layout.node), [
+    join(layout.folder, 'enter-node'),
+  ]);
+}
+
+/** What makes Services work where Cilium does not do it; no part of it looks at policies. */
+function startKubeProxy(layout: Layout, programs: Programs): Part {
+  return startPart(layout, 'kube-proxy', kubeProxy(programs.path('kube-proxy'), layout), [
     join(layout.folder, 'enter-node'),
   ]);
 }
@@ -160,14 +177,7 @@ async function createCrds(folder: string, access: ApiAccess, signal: AbortSignal
   const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.yaml'));
   const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
   await Promise.all(
-    files.map(async (file) => {
-      const answer = await askApi(access, path, {
-        method: 'POST',
-        yaml: readFileSync(join(folder, file), 'utf8'),
-        signal,
-      });
-      if (answer?.status !== 201) throw new Error(`${file} was not taken: ${answer?.body ?? 'no answer'}`);
-    }),
+    files.map((file) => create(access, path, { name: file, yaml: readFileSync(join(folder, file), 'utf8') }, signal)),
   );
 }
 
@@ -175,12 +185,23 @@ async function createCrds(folder: string, access: ApiAccess, signal: AbortSignal
 async function createDnsService(access: ApiAccess, signal: AbortSignal): Promise<void> {
   const ports = ['UDP', 'TCP'].map((protocol) => ({ name: `dns-${protocol.toLowerCase()}`, protocol, port: 53 }));
   const service = { metadata: { name: 'kube-dns' }, spec: { clusterIP: dnsServiceAddress, ports } };
-  const answer = await askApi(access, '/api/v1/namespaces/kube-system/services', {
-    method: 'POST',
-    yaml: JSON.stringify(service),
+  const yaml = JSON.stringify(service);
+  await create(access, '/api/v1/namespaces/kube-system/services', { name: 'the Service kube-dns', yaml }, signal);
+}
+
+/** Asks again when no answer comes: a machine that compiles something else is slow. Then it may be there already. */
+async function create(
+  access: ApiAccess,
+  path: string,
+  { name, yaml }: { readonly name: string; readonly yaml: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const answer = await poll(() => askApi(access, path, { method: 'POST', yaml, signal }), {
+    what: `${name} is created`,
+    timeoutMs: 60_000,
     signal,
   });
-  if (answer?.status !== 201) throw new Error(`the Service kube-dns was not taken: ${answer?.body ?? 'no answer'}`);
+  if (answer.status !== 201 && answer.status !== 409) throw new Error(`${name} was not taken: ${answer.body}`);
 }
 
 const NodeObject = z.object({

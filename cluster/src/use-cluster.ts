@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { builtPrograms, productsOf } from './build-programs.ts';
-import { programsOf, type Level } from './levels.ts';
+import { levels, programsOf, type Level } from './levels.ts';
 import { isMade } from './make-product.ts';
 import { defaultWorkshop } from './places.ts';
 import { isExecutable, type Programs } from './programs-of-machine.ts';
@@ -43,9 +43,11 @@ export function whyNoCluster(level: Level, env: NodeJS.ProcessEnv = process.env)
   return source.kind === 'none' ? source.why : null;
 }
 
-/** Whether programs must be built before tests of this level can run. */
+/** Whether programs must be built before tests of this level, and of those below it, can run. */
 export function needsBuild(level: Level, env: NodeJS.ProcessEnv = process.env): boolean {
-  return yourKubeconfig(env) === null && whyNot(level) === null && missingPrograms(level, env).length > 0;
+  if (yourKubeconfig(env) !== null) return false;
+  const lower = levels.slice(0, levels.indexOf(level) + 1);
+  return lower.some((each) => whyNot(each) === null && missingPrograms(each, env).length > 0);
 }
 
 /** What is to be built for a level: with KUBEBUILDER_ASSETS only what that folder lacks. */

@@ -14,7 +14,7 @@ const needs: Readonly<Record<Level, Readonly<Record<string, string>>>> = {
     unshare: 'util-linux',
     conntrack: 'conntrack',
     ethtool: 'ethtool',
-    iptables: 'iptables',
+    nft: 'nftables',
     gcc: 'gcc',
     'pkg-config': 'pkg-config',
     debootstrap: 'debootstrap',
