@@ -129,7 +129,8 @@ describe('the chart', () => {
         runAsNonRoot: true,
         seccompProfile: { type: 'RuntimeDefault' },
       });
-      expect(pod.enableServiceLinks).toBe(false);
+      // The scheduler alone is told the address of the gateway that way, to tell it to the agents.
+      expect([metadata.name, pod.enableServiceLinks]).toEqual([metadata.name, metadata.name === 'drydock-scheduler']);
       expect([metadata.name, pod.automountServiceAccountToken]).toEqual([
         metadata.name,
         ['drydock-scheduler', 'drydock-gateway'].includes(metadata.name),

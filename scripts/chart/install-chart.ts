@@ -42,7 +42,7 @@ function testClusterValues(tags: Readonly<Record<string, string>>, redisImage: s
     image: { tags },
     secrets: {
       server: { webhookSecrets: 'a-webhook-secret-of-tests', adminTokens: 'test:an-admin-token-of-tests' },
-      gateway: { gitlabToken: 'a-gitlab-token-of-tests' },
+      gateway: { gitlabToken: 'a-gitlab-token-of-tests', anthropicApiKey: 'a-model-key-of-tests' },
     },
     redis: { image: redisImage, persistence: { enabled: false }, service: { clusterIP: addresses.redis } },
     server: { replicas: 1, resources: { requests: { cpu: '10m' } } },

@@ -54,7 +54,7 @@ capabilities:
 {{- $values := index .root.Values .component -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: {{ .api }}
-enableServiceLinks: false
+enableServiceLinks: {{ .links | default false }}
 securityContext:
   {{- include "drydock.podSecurity" .root | nindent 2 }}
 {{- include "drydock.pullSecrets" .root }}
