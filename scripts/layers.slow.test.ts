@@ -80,7 +80,6 @@ describe('the dependency rules', () => {
       'packages/queue/src/task-queue.contract.ts': '@drydock/testkit',
       'packages/queue/src/faults/fault-stage.ts': '@drydock/testkit',
       'packages/queue/src/queue.redis.test.ts': './faults/fault-stage.ts',
-      'packages/scheduler/src/launchers/kube-launcher.ts': '@kubernetes/client-node',
       'packages/scheduler/src/testing/stage.ts': '../../../../cluster/start-cluster.ts',
       'packages/server/src/app.ts': '@drydock/queue',
       'packages/server/src/main.ts': 'ioredis',

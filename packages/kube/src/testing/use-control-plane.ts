@@ -20,7 +20,7 @@ export interface ControlPlane extends AsyncDisposable {
   startProxy(): Promise<KubeFaultProxy>;
 }
 
-export const namespaces = defineResource({
+const namespaces = defineResource({
   group: '',
   version: 'v1',
   plural: 'namespaces',

@@ -128,7 +128,7 @@ describe('a watch of a real API server', () => {
     proxy.add(isWatch, { kind: 'answer', status: 410, reason: 'Gone' }, 1);
     proxy.add(isWatch, { kind: 'watch', change: () => ({ line: JSON.stringify(gone) }) }, 1);
     proxy.resetAll();
-    await until(() => causes.includes('gone') && proxy.watches === 1);
+    await until(() => proxy.requests.filter(isWatch).length === 3);
     const truth = await churn(4, 2);
 
     await until(() => causes.filter((cause) => cause === 'gone').length === 2 && same(watched, truth));

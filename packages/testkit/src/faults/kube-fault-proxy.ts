@@ -167,7 +167,9 @@ class FaultProxy implements KubeFaultProxy {
       headers,
     });
     sent.end(body);
-    request.socket.on('close', () => sent.destroy());
+    const leave = () => sent.destroy();
+    request.socket.once('close', leave);
+    sent.on('close', () => request.socket.off('close', leave));
     const answered = Promise.withResolvers<IncomingMessage>();
     sent.on('response', answered.resolve);
     sent.on('error', answered.reject);
