@@ -20,6 +20,12 @@ export const KubeConfig = z.object({
   kubeControlNamespace: LabelText.default('drydock').describe(
     'Namespace of the Lease that elects who sweeps and reaps',
   ),
+  policyObjects: z
+    .stringbool()
+    .default(false)
+    .describe(
+      'Whether ReviewPolicy objects of the control namespace are applied, beside the policy file; their CRD must be there',
+    ),
   kubeInstance: LabelText.default('drydock').describe(
     'Names this installation: two in one namespace do not see each other’s Jobs',
   ),

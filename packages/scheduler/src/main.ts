@@ -23,6 +23,9 @@ import type { Launcher } from './launchers/launcher.ts';
 import { LocalLauncher } from './launchers/local-launcher.ts';
 import type { PodSettings } from './launchers/pod-settings.ts';
 import { createSchedulerMetrics } from './metrics.ts';
+import { defaultPolicy } from './policies/default-policy.ts';
+import type { PolicySource } from './policies/policy-source.ts';
+import { startPolicies } from './policies/start-policies.ts';
 import { startHealth } from './start-health.ts';
 import { startKube } from './start-kube.ts';
 import { startScheduler } from './start-scheduler.ts';
@@ -65,6 +68,7 @@ async function main(): Promise<void> {
       gateway,
       launcher: side.launcher,
       pod: side.pod,
+      policies: side.policies,
       clock: systemClock,
       log,
       metrics,
@@ -118,7 +122,29 @@ async function main(): Promise<void> {
       { kubeconfigFile: config.kubeconfig ?? null, service },
       { queue, gateway, registry, log, alarm, identity, reach },
     );
-    return { ...kube, whyIll: () => (kube.ageMs() > oldestWatchMs ? 'a watch of the cluster is silent' : null) };
+    const ending = new AbortController();
+    const policies = config.policyObjects
+      ? startPolicies({
+          ...{ client: kube.client, namespace: config.kubeControlNamespace, queue, log, clock: systemClock },
+          fallback: defaultPolicy(policy, kube.pod),
+          isLeader: () => kube.election.isLeader(),
+          signal: ending.signal,
+        })
+      : null;
+    await policies?.ready;
+    return {
+      ...{ launcher: kube.launcher, pod: kube.pod, sweepLock: kube.sweepLock, policies: policies?.source },
+      ended: Promise.all([kube.ended, policies?.ended]).then(() => undefined),
+      whyIll: () => (kube.ageMs() > oldestWatchMs ? 'a watch of the cluster is silent' : null),
+      retire: () => {
+        ending.abort();
+        kube.retire();
+      },
+      close: async () => {
+        ending.abort();
+        await kube.close();
+      },
+    };
   }
 }
 
@@ -127,6 +153,8 @@ interface LauncherSide {
   readonly launcher: Launcher;
   /** Absent: agents have no pods. */
   readonly pod?: PodSettings;
+  /** Absent: the policy file holds for all projects. */
+  readonly policies?: PolicySource | undefined;
   /** Absent: the store's. */
   readonly sweepLock?: SweepLock;
   readonly ended: Promise<void>;
