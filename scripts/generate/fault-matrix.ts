@@ -1,21 +1,22 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A row of the matrix: what goes wrong, and what must hold then. */
+/** A fault: what goes wrong, and what must hold then. */
 export interface FaultRow {
-  readonly number: number;
+  /** `5`: of the matrix; `R17`: reported by users of other systems. */
+  readonly id: string;
   readonly fault: string;
   readonly expected: string;
 }
 
-/** A test that says which rows it shows. */
+/** A test that says which faults it shows. */
 export interface RowTest {
   readonly rows: readonly string[];
   readonly file: string;
   readonly name: string;
 }
 
-/** The rows that concern the queue; the others come with the parts that they break. */
+/** The rows that concern the queue and the Kubernetes API; those of forges and models come with their parts. */
 export const faultRows: readonly FaultRow[] = (
   [
     [1, 'Server killed before it stored a delivery', 'no 2xx was sent; sent again or found by the sweep, it is queued'],
@@ -44,8 +45,28 @@ export const faultRows: readonly FaultRow[] = (
       'Scheduler cut off from Redis',
       'stops by its own clock and publishes nothing; another one goes on with higher numbers',
     ],
+    [23, 'Scheduler killed between lease and Job', 'leased again when the lease is over; one Job for a launch'],
+    [24, 'Scheduler killed after the Job was made', 'another one adopts the Job by its name'],
+    [
+      25,
+      'Scheduler killed after the end, before its record',
+      'the result that is kept is published; nothing is paid twice',
+    ],
     [26, 'Several schedulers, the same tasks', 'each task has one holder'],
     [27, 'Scheduler asleep for longer than its lease', 'notices it before it writes again'],
+    [28, 'Kubernetes API away', 'the task waits, uncounted, and goes on when it is back'],
+    [29, 'Kubernetes API answers 429, 500, or 504 after it did the thing', 'waits as told; looks before it asks again'],
+    [30, 'A foreign object has the name of a Job', 'left alone: the next name is taken, and it is said'],
+    [31, 'Quota used up, Job refused', 'waits for room, uncounted; a refusal is an end that is seen'],
+    [32, 'Watch cut, too old, or silent about events', 'lists again and ends with the truth'],
+    [33, 'Token or CA of the ServiceAccount changed', 'read again'],
+    [34, 'Pod waits for a node or an image', 'has a limit; an end that says why'],
+    [35, 'Pod out of memory', 'told apart and said'],
+    [36, 'Pod evicted, drained, preempted', 'begun again, uncounted, with a bound'],
+    [37, 'Node lost with a pod on it', 'the pod is fenced off and begun again elsewhere'],
+    [38, 'Deadline of a run', 'it ends, by two clocks, and says so'],
+    [39, 'Kubernetes starts a second pod of a Job', 'only one of them gets a token'],
+    [40, 'Job deleted before its end was seen', 'the result decides; without one it is begun again'],
     [41, 'Duplicate deliveries', 'one review'],
     [42, 'Events out of order', 'the newest head is reviewed, once'],
     [43, 'Events a day late, or after the end', 'skipped, with the reason'],
@@ -59,7 +80,44 @@ export const faultRows: readonly FaultRow[] = (
     [61, 'A task that kills its agent each time', 'a dead letter in the end; others are served'],
     [62, 'Secrets changed', 'old and new are taken meanwhile'],
   ] as const
-).map(([number, fault, expected]) => ({ number, fault, expected }));
+).map(([number, fault, expected]) => ({ id: String(number), fault, expected }));
+
+/** What users of similar systems reported, as far as it may happen to a scheduler and its cluster. */
+export const reportedRows: readonly FaultRow[] = (
+  [
+    [1, 'A run stays running after its pod was deleted or drained away', 'it ends or begins again within 30 s'],
+    [2, 'Out of memory, and the pod looks healthy', 'told apart, of each container'],
+    [4, 'A quota that is used up is taken for a failure', 'waits, uncounted'],
+    [5, 'The kubelet refuses a pod, which is waited for', 'begun again'],
+    [7, 'A place is held long after the work is done', 'an agent that goes on after its result is ended'],
+    [8, 'An unclean end keeps the next start from working', 'it starts clean'],
+    [9, 'Hundreds at once overwhelm the controller', 'never more than its places, in a fixed number of calls'],
+    [11, 'A deadline that is not kept', 'two clocks keep it'],
+    [12, 'The manager dies and all jobs with it', 'nothing is lost or doubled wherever it is killed'],
+    [13, 'Evicted after it had succeeded, taken for a failure', 'the result that is kept decides'],
+    [14, 'Success, although the stream was cut', 'only a result is one'],
+    [16, 'Pods that end or wait for ever', 'taken away by force once they are fenced off'],
+    [17, 'Timeouts and leader changes of the API server', 'asked again; one Job'],
+    [18, 'Places that leak', 'what is held is the truth after any order of events'],
+    [19, 'Throttled lists', 'all calls wait as told'],
+    [20, 'An image that cannot be pulled, for ever', 'a limit, and an end that needs no other pod'],
+    [21, 'Live work reaped', 'what somebody works on is left alone'],
+    [22, 'Work without a pod cannot be cancelled', 'cancelled in each state'],
+    [24, 'A stale cache makes a pod twice', 'adopted; what is gone does not come back'],
+    [25, 'Pods reaped that were seconds old', 'nothing young is reaped'],
+    [26, 'Races of state changes', 'the truth, whatever the order'],
+    [27, 'Throttling starves the lease of the leader', 'its calls have a lane of their own'],
+    [31, 'Thousands of finished Jobs', 'only so many are kept'],
+    [32, 'Finished work reaped that somebody still reads', 'reaped only with the proof of the ledger'],
+    [34, 'Phase and container states disagree for a while', 'both orders mean the same'],
+    [36, 'A rolling update runs things twice', 'handed over and gone on with'],
+    [40, 'An old leader goes on working', 'who was frozen writes nothing'],
+    [41, 'Resets and proxies between us and the API server', 'looked up, asked again, or done already'],
+    [42, 'A watch that stops without a word', 'renewed; paused for longer and longer'],
+    [43, 'Events missed after a throttled list', 'found by the audit and counted'],
+    [45, 'Names longer than Kubernetes takes', 'any task has one that fits'],
+  ] as const
+).map(([number, fault, expected]) => ({ id: `R${String(number)}`, fault, expected }));
 
 const intro = `<!-- Generated from the names of tests by scripts/generate.ts; \`make fix\` writes it again. -->
 
@@ -68,7 +126,8 @@ const intro = `<!-- Generated from the names of tests by scripts/generate.ts; \`
 Each row is a fault that happens to installations, what must hold then, and the tests that show it; files named
 \`*.redis.test.ts\` do so on real redis-server processes. A test names its rows itself, so the table cannot say
 more than there is; a row without a test fails \`make check\`. The numbers are those of the project's fault matrix: the
-missing ones concern the Kubernetes API, forges and models.
+missing ones concern forges and models. Those named \`*.control-plane.test.ts\` run on a real API server, those named
+\`*.cluster.test.ts\` on a real node with real pods. R marks what users of similar systems have reported.
 
 \`make test\` runs all of them; \`DRYDOCK_TEST_FULL=1 make test ARGS="faults"\` runs those at full size that are made small
 for it. A full disk takes root and tmpfs, a wrong clock takes \`faketime\`; where these are missing, the tests are skipped
@@ -91,30 +150,50 @@ export function testsWithRows(root: string): readonly RowTest[] {
   );
 }
 
-/** The names in a test file that begin with `row 5:` or `rows 5, 6:`, also as the first cell of a table of cases. */
+const list = String.raw`G?\d+(?:(?:, | and | to )G?\d+)*`;
+const mark = `(?:(?:faults )?rows? ${list}|reported ${list})`;
+const marked = new RegExp(String.raw`(['"\`])(${mark}(?:, ${mark})*)(?:: ((?:(?!\1).)*))?\1`, 'g');
+
+/**
+ * The names in a test file that begin with `row 5:`, `rows 5, 6:` or `reported 17:`, also as the first cell of a table of
+ * cases.
+ */
 export function namesWithRows(source: string): readonly Omit<RowTest, 'file'>[] {
-  return [...source.matchAll(/(['"`])rows? ((?:[G\d]+, )*[G\d]+)(?:: ((?:(?!\1).)*))?\1/g)].flatMap(
-    ([, , rows = '', name]) => {
-      if (name !== undefined) return [{ rows: rows.split(', '), name: name.replace(/\$\{[^}]*\}/g, '…') }];
-      // A table of cases has the row in a cell of its own; its name begins with `%s: `.
-      const shared = /\]\)\(\s*'%s: ((?:(?!').)*)'/.exec(source.slice(source.indexOf(`'row ${rows}'`)))?.[1];
-      return shared === undefined ? [] : [{ rows: rows.split(', '), name: shared }];
-    },
-  );
+  return [...source.matchAll(marked)].flatMap(([, , marks = '', name]) => {
+    const rows = rowsOf(marks);
+    if (name !== undefined) return [{ rows, name: name.replace(/\$\{[^}]*\}/g, '…') }];
+    // A table of cases has the row in a cell of its own; its name begins with `%s: `.
+    const shared = /\]\)\(\s*'%s: ((?:(?!').)*)'/.exec(source.slice(source.indexOf(`'${marks}'`)))?.[1];
+    return shared === undefined ? [] : [{ rows, name: shared }];
+  });
 }
 
-/** The page. Throws when a row has no test, or a test a row that is not in the table. */
+/** `rows 23 to 25, reported 12` is 23, 24, 25 and R12. */
+function rowsOf(marks: string): string[] {
+  return [...marks.matchAll(new RegExp(mark, 'g'))].flatMap(([text]) => {
+    const sign = text.startsWith('reported') ? 'R' : '';
+    return [...text.matchAll(/(G?)(\d+)(?: to (\d+))?/g)].flatMap(([, goal, first, last = first]) =>
+      Array.from({ length: Number(last) - Number(first) + 1 }, (_, n) => `${goal || sign}${String(Number(first) + n)}`),
+    );
+  });
+}
+
+/** The page. Throws when a row has no test, or a test a row that is not in the tables. */
 export function faultMatrix(tests: readonly RowTest[]): string {
-  const known = new Set(faultRows.map(({ number }) => String(number)));
+  const known = new Set([...faultRows, ...reportedRows].map(({ id }) => id));
   const strange = tests.filter(({ rows }) => rows.some((row) => !row.startsWith('G') && !known.has(row)));
   if (strange.length > 0) throw new Error(`no such row: ${strange.map(({ name }) => name).join('; ')}`);
-  const rows = faultRows.map(({ number, fault, expected }) => {
-    const own = tests.filter((test) => test.rows.includes(String(number)));
-    if (own.length === 0) throw new Error(`no test shows row ${number}: ${fault}`);
+  return `${intro}${table(faultRows, tests)}\n## Reported by users of similar systems\n\n${table(reportedRows, tests)}`;
+}
+
+function table(faults: readonly FaultRow[], tests: readonly RowTest[]): string {
+  const rows = faults.map(({ id, fault, expected }) => {
+    const own = tests.filter((test) => test.rows.includes(id));
+    if (own.length === 0) throw new Error(`no test shows row ${id}: ${fault}`);
     const shown = own.map(({ file, name }) => `\`${file}\`: ${escapeCell(name)}`).join('<br>');
-    return `| ${number} | ${fault} | ${expected} | ${shown} |\n`;
+    return `| ${id} | ${fault} | ${expected} | ${shown} |\n`;
   });
-  return `${intro}| Row | Fault | Expected | Tests |\n| --- | --- | --- | --- |\n${rows.join('')}`;
+  return `| Row | Fault | Expected | Tests |\n| --- | --- | --- | --- |\n${rows.join('')}`;
 }
 
 function escapeCell(text: string): string {
