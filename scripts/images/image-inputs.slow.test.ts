@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,16 @@ describe('what images are made of', () => {
       ]),
     );
     expect(agent.filter((file) => /^packages\/(gateway|scheduler|server)\//.test(file))).toEqual([]);
+  });
+
+  it('is of the Kubernetes client only what reads kubeconfig files', () => {
+    const texts = imageInputs(root)
+      .filter((path) => path.startsWith('packages/') && path.endsWith('.ts'))
+      .map((path) => readFileSync(join(root, path), 'utf8'));
+    const imports = texts.flatMap((text) => text.match(/^.*(from|import\() ?'@kubernetes\/client-node'.*$/gm) ?? []);
+
+    const atRunTime = imports.filter((line) => !/^(import|export) type /.test(line)).map((line) => line.trim());
+    expect(atRunTime).toEqual(["const { KubeConfig } = await import('@kubernetes/client-node');"]);
   });
 
   it('is the same key for the same files, and another one on another base', () => {

@@ -1,6 +1,6 @@
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import { ownUrls, type Asset } from './own-urls.ts';
 import { packageFolders, readThirdParty, renderNotices } from './third-party.ts';
 
@@ -50,7 +50,7 @@ export async function bundle({ root, outDir, programs, known, splitting }: Bundl
     banner: { js: requireForCommonJs },
     metafile: true,
     logLevel: 'warning',
-    plugins: [plugin],
+    plugins: [plugin, onlyKubeConfig(root)],
   });
   await Promise.all([...assets.values()].map(copyAsset));
   const files = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
@@ -59,6 +59,21 @@ export async function bundle({ root, outDir, programs, known, splitting }: Bundl
     metafile,
     thirdParty: thirdParty.map(({ name, version }) => `${name} ${version}`),
     notices: renderNotices(thirdParty),
+  };
+}
+
+/**
+ * Of the Kubernetes client we use at run time the reader of kubeconfig files alone; its index would bring 15 MB of API
+ * with it, for an import that no tree shaking looks into. A test holds what is imported of it.
+ */
+function onlyKubeConfig(root: string): Plugin {
+  const name = '@kubernetes/client-node';
+  const path = join(root, 'node_modules', name, 'dist', 'config.js');
+  return {
+    name: 'only-kube-config',
+    setup(setup) {
+      setup.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({ path }));
+    },
   };
 }
 
