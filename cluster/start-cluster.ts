@@ -7,3 +7,4 @@ export { busyboxImage } from './src/images.ts';
 export { baseImage, baseImageArchive } from './src/base-image.ts';
 export { kubectlPath } from './src/build-programs.ts';
 export { holdLock } from './src/hold-lock.ts';
+export { bringProgram } from './src/bring-program.ts';
