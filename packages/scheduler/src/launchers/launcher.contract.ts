@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Secret } from '@drydock/core';
-import type { AgentLaunch, Launcher } from './launcher.ts';
+import { LeaveAgent, type AgentExit, type AgentLaunch, type Launcher } from './launcher.ts';
 
 /**
  * What an agent does in these tests:
@@ -33,8 +34,12 @@ export interface LauncherUnderTest extends AsyncDisposable {
   isAnythingAlive(): Promise<boolean>;
   /** What each agent found, in the order of their starts. */
   given(): Promise<readonly GivenToAgent[]>;
-  /** What is left of runs: folders, objects. */
+  /** What is left of runs: folders, objects; of runs that were forgotten, if agents outlive their scheduler. */
   leftovers(): Promise<readonly string[]>;
+  /** The token that the agent of a run gets in exchange; absent: the one of its launch. */
+  exchangedToken?(runId: string): string;
+  /** As another scheduler that has come since. Absent: agents end with theirs. */
+  readonly successor?: Launcher;
 }
 
 /** Makes a launcher for a test; `null`: one whose agents cannot be started at all. */
@@ -56,58 +61,70 @@ export function launcherContract(makeLauncher: MakeLauncher, environmentNames: r
     return stage;
   }
 
+  /** A run that nobody has heard of: where agents outlive us, a name is never used again. */
   function aLaunch(changes: Partial<AgentLaunch> = {}): AgentLaunch {
-    const token = new Secret('run-token-canary-0123456789');
-    return { runId: '0123456789abcdef-1', token, deadlineSeconds: 60, ...changes };
+    const token = stage?.launcher.credential === 'exchange' ? null : new Secret('run-token-canary-0123456789');
+    return { runId: `${randomBytes(8).toString('hex')}-1`, token, deadlineSeconds: 60, ...changes };
+  }
+
+  /** Runs it and records its end, as far as a launcher is told of that. */
+  async function runAndForget(launch: AgentLaunch, signal: AbortSignal = never): Promise<AgentExit> {
+    if (stage === null) throw new Error('there is no launcher');
+    const exit = await stage.launcher.run(launch, signal);
+    await stage.launcher.forget(launch.runId, () => Infinity);
+    return exit;
   }
 
   const never = new AbortController().signal;
 
   describe('what an agent is given', () => {
     it('is its token in a file that only it can read, and nothing of what we know', async () => {
-      const { launcher, given } = await start({ kind: 'exits', code: 0 });
+      const { given, exchangedToken } = await start({ kind: 'exits', code: 0 });
+      const launch = aLaunch();
 
-      await launcher.run(aLaunch(), never);
+      await runAndForget(launch);
 
       const [found] = await given();
-      expect(found).toMatchObject({ token: 'run-token-canary-0123456789', tokenFileMode: 0o400 });
+      const token = exchangedToken?.(launch.runId) ?? launch.token?.reveal();
+      expect(found).toMatchObject({ token, tokenFileMode: 0o400 });
       expect(found?.environmentNames.filter((name) => !environmentNames.includes(name))).toEqual([]);
       expect(found?.surroundings).not.toContain('canary');
     });
 
     it('is a folder and a token of its own, also when several run at once, or the same run is begun again', async () => {
-      const { launcher, given, leftovers } = await start({ kind: 'exits', code: 0 });
-      const first = aLaunch({ runId: '0123456789abcdef-1', token: new Secret('first-token-0123456789') });
-      const second = aLaunch({ runId: '0123456789abcdef-2', token: new Secret('second-token-0123456789') });
+      const { launcher, given, leftovers, exchangedToken } = await start({ kind: 'exits', code: 0 });
+      const isGranted = launcher.credential === 'grant';
+      const [first, second] = ['first-token-0123456789', 'second-token-0123456789'].map((token) =>
+        aLaunch(isGranted ? { token: new Secret(token) } : {}),
+      );
+      if (first === undefined || second === undefined) throw new Error('two launches');
 
-      await Promise.all([launcher.run(first, never), launcher.run(second, never)]);
-      await launcher.run(first, never);
+      await Promise.all([runAndForget(first), runAndForget(second)]);
+      if (!launcher.outlivesUs) await runAndForget(first);
 
       const found = await given();
-      expect(found.map(({ token }) => token).sort()).toEqual([
-        'first-token-0123456789',
-        'first-token-0123456789',
-        'second-token-0123456789',
-      ]);
-      expect(new Set(found.map(({ folder }) => folder)).size).toBe(3);
+      const begun = launcher.outlivesUs ? [first, second] : [first, first, second];
+      const tokenOf = ({ runId, token }: AgentLaunch) => exchangedToken?.(runId) ?? token?.reveal();
+      expect(found.map(({ token }) => token).sort()).toEqual(begun.map(tokenOf).sort());
+      expect(new Set(found.map(({ folder }) => folder)).size).toBe(begun.length);
       expect(await leftovers()).toEqual([]);
     });
   });
 
   describe('the end of an agent', () => {
     it.each([0, 7])('is told with its exit code %d, and nothing is left', async (code) => {
-      const { launcher, isAnythingAlive, leftovers } = await start({ kind: 'exits', code });
+      const { isAnythingAlive, leftovers } = await start({ kind: 'exits', code });
 
-      expect(await launcher.run(aLaunch(), never)).toMatchObject({ kind: 'exited', code, signal: null });
+      expect(await runAndForget(aLaunch())).toMatchObject({ kind: 'exited', code, signal: null });
 
       expect(await isAnythingAlive()).toBe(false);
       expect(await leftovers()).toEqual([]);
     });
 
     it('is the end of its children', async () => {
-      const { launcher, isAnythingAlive, leftovers } = await start({ kind: 'leaves-a-child' });
+      const { isAnythingAlive, leftovers } = await start({ kind: 'leaves-a-child' });
 
-      expect(await launcher.run(aLaunch(), never)).toMatchObject({ kind: 'exited', code: 0 });
+      expect(await runAndForget(aLaunch())).toMatchObject({ kind: 'exited', code: 0 });
 
       expect(await isAnythingAlive()).toBe(false);
       expect(await leftovers()).toEqual([]);
@@ -116,9 +133,9 @@ export function launcherContract(makeLauncher: MakeLauncher, environmentNames: r
     it.each<AgentBehaviour>([{ kind: 'obeys' }, { kind: 'ignores' }])(
       'comes at its deadline for one that $kind',
       async (behaviour) => {
-        const { launcher, isAnythingAlive, leftovers } = await start(behaviour);
+        const { isAnythingAlive, leftovers } = await start(behaviour);
 
-        expect(await launcher.run(aLaunch({ deadlineSeconds: 1 }), never)).toEqual({ kind: 'timed-out' });
+        expect(await runAndForget(aLaunch({ deadlineSeconds: 1 }))).toEqual({ kind: 'timed-out' });
 
         expect(await isAnythingAlive()).toBe(false);
         expect(await leftovers()).toEqual([]);
@@ -144,8 +161,8 @@ export function launcherContract(makeLauncher: MakeLauncher, environmentNames: r
     it('of one is not the end of another', async () => {
       const { launcher, atWork, isAnythingAlive } = await start({ kind: 'obeys' });
       const [stopFirst, stopSecond] = [new AbortController(), new AbortController()];
-      const first = launcher.run(aLaunch({ runId: '0123456789abcdef-1' }), stopFirst.signal);
-      const second = launcher.run(aLaunch({ runId: '0123456789abcdef-2' }), stopSecond.signal);
+      const first = launcher.run(aLaunch(), stopFirst.signal);
+      const second = launcher.run(aLaunch(), stopSecond.signal);
       await atWork(2);
 
       stopFirst.abort();
@@ -167,11 +184,44 @@ export function launcherContract(makeLauncher: MakeLauncher, environmentNames: r
     expect(await leftovers()).toEqual([]);
   });
 
-  it('reports an agent that cannot be started as a fault that may pass, and leaves nothing', async () => {
+  it('reports an agent that cannot be started, and leaves nothing', async () => {
     const { launcher, leftovers } = await start(null);
+    const launch = aLaunch();
 
-    await expect(launcher.run(aLaunch(), never)).rejects.toMatchObject({ kind: 'transient', code: 'run.crashed' });
+    const told = await launcher.run(launch, never).catch((error: unknown) => error);
 
+    await launcher.forget(launch.runId, () => Infinity);
+    // On this machine it may work the next time; a cluster says what a person has to mend.
+    if (launcher.outlivesUs) expect(told).toMatchObject({ kind: 'failed', class: 'config' });
+    else expect(told).toMatchObject({ kind: 'transient', code: 'run.crashed' });
     expect(await leftovers()).toEqual([]);
+  });
+
+  describe('an agent that is left', () => {
+    it('goes on where it outlives us, and is adopted; else it ends, and there is nothing to adopt', async () => {
+      const { launcher, successor, atWork, isAnythingAlive, leftovers } = await start({ kind: 'obeys' });
+      const launch = aLaunch();
+      const leave = new AbortController();
+      const running = launcher.run(launch, leave.signal);
+      await atWork(1);
+
+      leave.abort(new LeaveAgent());
+
+      expect((await running).kind).toBe(launcher.outlivesUs ? 'left' : 'aborted');
+      expect(await isAnythingAlive()).toBe(launcher.outlivesUs);
+      const stop = new AbortController();
+      const adopted = (successor ?? launcher).adopt(launch.runId, stop.signal, () => Infinity);
+      stop.abort();
+      expect(await adopted).toEqual(launcher.outlivesUs ? { kind: 'aborted' } : null);
+      await launcher.forget(launch.runId, () => Infinity);
+      expect(await isAnythingAlive()).toBe(false);
+      expect(await leftovers()).toEqual([]);
+    });
+
+    it('is none where nothing was begun', async () => {
+      const { launcher } = await start({ kind: 'obeys' });
+
+      expect(await launcher.adopt(aLaunch().runId, never, () => Infinity)).toBeNull();
+    });
   });
 }
