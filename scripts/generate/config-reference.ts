@@ -18,7 +18,7 @@ A wrong or missing one ends the process with a message that names every bad sett
 
 /** The page of all settings: one table for each process that has a `config.ts`. */
 export async function configReference(root: string): Promise<string> {
-  nameTheMachine();
+  using _named = nameTheMachine();
   const parts = [intro];
   for (const name of processes) {
     const file = join(root, 'packages', name, 'src', 'config.ts');
@@ -35,11 +35,16 @@ export async function configReference(root: string): Promise<string> {
 }
 
 /** A default may be this machine's host name or folder: the page says which, the same wherever it is made. */
-function nameTheMachine(): void {
-  os.hostname = () => '<host name>';
-  os.homedir = () => '<home>';
-  os.tmpdir = () => '<temporary folder>';
+function nameTheMachine(): Disposable {
+  const { hostname, homedir, tmpdir } = os;
+  Object.assign(os, { hostname: () => '<host name>', homedir: () => '<home>', tmpdir: () => '<temporary folder>' });
   syncBuiltinESMExports();
+  return {
+    [Symbol.dispose]() {
+      Object.assign(os, { hostname, homedir, tmpdir });
+      syncBuiltinESMExports();
+    },
+  };
 }
 
 /** The one object schema whose name ends in `Config`. */

@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
 
-const processes = ['server', 'scheduler', 'gateway'] as const;
+/** Each process, and the packages beside its own whose metrics it registers. */
+const processes = { server: [], scheduler: ['kube'], gateway: ['kube'] } as const;
 
 const intro = `<!-- Generated from packages/*/src/**/*metrics.ts by scripts/generate.ts; \`make fix\` writes it again. -->
 
@@ -27,9 +28,12 @@ const Metric = z.object({
 /** The page of all metrics: one table for each process, from what its `create…Metrics` functions register. */
 export async function metricsReference(root: string): Promise<string> {
   const parts = [intro];
-  for (const name of processes) {
+  for (const [name, others] of Object.entries(processes)) {
     const registry = new Registry();
-    for (const file of globSync(join(root, 'packages', name, 'src', '**', '*metrics.ts')).sort()) {
+    const files = [name, ...others].flatMap((room) =>
+      globSync(join(root, 'packages', room, 'src', '**', '*metrics.ts')),
+    );
+    for (const file of files.sort()) {
       const exported = z.record(z.string(), z.unknown()).parse({ ...(await import(pathToFileURL(file).href)) });
       for (const [key, value] of Object.entries(exported)) {
         if (/^create\w*Metrics$/.test(key)) Factory.parse(value)(registry);

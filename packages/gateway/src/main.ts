@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigError, DrydockError, crashAt, readConfig, systemClock, type Log } from '@drydock/core';
 import { openLog } from '@drydock/log';
-import { createKubeClient, loadKubeAccess } from '@drydock/kube';
+import { createKubeClient, createKubeMetrics, loadKubeAccess } from '@drydock/kube';
 import { connectRedis } from '@drydock/queue';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { GatewayConfig } from './config.ts';
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const log = openLog('gateway', registry);
   collectDefaultMetrics({ register: registry });
   const settings = { ...(await gatewaySettings(config)), answers: await openAnswers(config, log) };
-  const identities = await openIdentities(config);
+  const identities = await openIdentities(config, registry);
   const store = await openStore(config, log);
   const gateway = await startGateway(settings, { store, clock: systemClock, log, registry, reach, identities });
   log.info({ port: gateway.port }, 'gateway started');
@@ -44,12 +44,12 @@ async function openAnswers({ gatewayAnswersDir, gatewayDataDir, gitlabUrl }: Gat
 }
 
 /** Without a namespace of agents there are no pods: agents are started with their token. */
-async function openIdentities(config: GatewayConfig): Promise<AgentIdentities | undefined> {
+async function openIdentities(config: GatewayConfig, registry: Registry): Promise<AgentIdentities | undefined> {
   const { tasksNamespace, agentServiceAccount, gatewayAudience, kubeconfig, kubeHost, kubePort } = config;
   if (tasksNamespace === undefined) return undefined;
   const service = kubeHost === undefined ? null : { host: kubeHost, port: kubePort };
   const access = await loadKubeAccess({ kubeconfigFile: kubeconfig ?? null, service, clock: systemClock });
-  const reviewer = kubeIdentityReviewer(createKubeClient({ access }));
+  const reviewer = kubeIdentityReviewer(createKubeClient({ access, metrics: createKubeMetrics(registry) }));
   return { reviewer, namespace: tasksNamespace, serviceAccount: agentServiceAccount, audience: gatewayAudience };
 }
 

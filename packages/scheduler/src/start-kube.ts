@@ -1,6 +1,7 @@
 import { ConfigError, systemClock, type Log, type ReachPoint } from '@drydock/core';
 import {
   createKubeClient,
+  createKubeMetrics,
   jobs,
   loadKubeAccess,
   pods,
@@ -13,7 +14,6 @@ import type { SweepLock, TaskQueue } from '@drydock/queue';
 import type { Registry } from 'prom-client';
 import type { Gateway } from './gateway.ts';
 import type { KubeConfig } from './kube-config.ts';
-import { createKubeMetrics } from './kube-metrics.ts';
 import { runSelector } from './launchers/kube/job-labels.ts';
 import { KubeLauncher, type KubeLauncherSettings } from './launchers/kube/kube-launcher.ts';
 import { createKubeLauncherMetrics } from './launchers/kube/kube-launcher-metrics.ts';
