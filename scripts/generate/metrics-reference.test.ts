@@ -25,7 +25,7 @@ describe('docs/reference/metrics.md', () => {
   it('names the metrics that the code registers, all of them and no other', async () => {
     const page = await readFile(join(root, 'docs', 'reference', 'metrics.md'), 'utf8');
     const documented = namesIn(page, /^\| `(drydock_\w+)`/gm);
-    const sources = globSync(join(root, 'packages', '{server,scheduler,gateway,log}', 'src', '**', '*.ts')).filter(
+    const sources = globSync(join(root, 'packages', '{server,scheduler,gateway,log,kube}', 'src', '**', '*.ts')).filter(
       (file) => !file.endsWith('.test.ts'),
     );
     const code = (await Promise.all(sources.map((file) => readFile(file, 'utf8')))).join('\n');
