@@ -70,6 +70,8 @@ describe('schedulers of a cluster', () => {
   };
   const inState = (state: string, id = taskId) => eventually(async () => (await task(id)).state === state);
   const runId = (launch = 1, id = taskId) => runIdOf(id, launch);
+  /** Its run is begun in the gateway. */
+  const recorded = (id: string) => eventually(async () => gateway.runs.has(id) && id);
   const calls = ({ staged }: { readonly staged: StagedLauncher }) =>
     staged.proxy.requests.filter(({ verb }) => verb !== 'watch').map(({ verb, resource }) => `${verb} ${resource}`);
 
@@ -341,6 +343,36 @@ describe('schedulers of a cluster', () => {
     expect(new Set((await queue.list({ limit: 300 })).tasks.map(({ launch }) => launch))).toEqual(new Set([1]));
     await scheduler.stop();
   }, 120_000);
+
+  it('reported 30: pay for nothing again when an event comes again, long after its Job is gone', async () => {
+    const one = await start();
+    await queue.enqueue(anEvent(), atOnce);
+    gateway.submitReview(await recorded(runId()));
+    await stage.end(runId());
+    await inState('done');
+    await eventually(async () => (await stage.jobs()).length === 0);
+    gateway.reviewed = null; // somebody has deleted the note as well
+    const before = calls(one).length;
+
+    await queue.enqueue(anEvent(), atOnce);
+
+    await inState('skipped');
+    expect(calls(one).slice(before)).toEqual([]);
+  });
+
+  it('reported 3: lose no place to tasks that fail for good', async () => {
+    const { registry } = await start({ maxRunning: 2 });
+    for (let iid = 1; iid <= 10; iid += 1) await queue.enqueue(anEvent({ subject: { ...subject, iid } }), atOnce);
+    for (let iid = 1; iid <= 10; iid += 1) {
+      await stage.say(runId(1, `review:gitlab:42:${String(iid)}`), 'Failed', {
+        agent: { kind: 'ended', exitCode: 137, reason: 'OOMKilled' },
+      });
+    }
+    await eventually(async () => (await queue.stats()).dead === 10);
+
+    await eventually(async () => (await registry.metrics()).includes('drydock_slots_free 2'));
+    await eventually(async () => (await stage.jobs()).length === 0);
+  }, 60_000);
 
   it('reported 8: start clean after however many unclean ends', async () => {
     await queue.enqueue(anEvent(), atOnce);

@@ -55,6 +55,15 @@ export type Said =
   | { readonly kind: 'waiting'; readonly reason: string }
   | { readonly kind: 'ended'; readonly exitCode: number; readonly reason?: string };
 
+/** What a pod is made to say, beside its phase. */
+export interface SaidOfPod {
+  readonly preflight?: Said;
+  readonly agent?: Said;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly conditions?: readonly { type: string; status: string; reason?: string; message?: string }[];
+}
+
 /**
  * A real API server with the real Job controller, and no kubelet: pods are made, and what becomes of them is written by
  * hand into their status. What the Jobs say of that is Kubernetes' own doing.
@@ -152,31 +161,22 @@ export class KubeStage implements AsyncDisposable {
     return found;
   }
 
-  /** By hand, in the stead of a kubelet: what a pod and its containers say. */
-  async say(
-    runId: string,
-    phase: string,
-    {
-      preflight,
-      agent,
-      ...rest
-    }: { preflight?: Said; agent?: Said; reason?: string; message?: string } & {
-      conditions?: readonly { type: string; status: string; reason?: string; message?: string }[];
-    } = {},
-  ): Promise<void> {
+  /** By hand, in the stead of a kubelet: what the pod of a run and its containers say. */
+  async say(runId: string, phase: string, said: SaidOfPod = {}): Promise<void> {
     const { metadata } = await this.podOf(runId);
+    await this.sayPod(metadata.name, phase, said);
+  }
+
+  /** By hand, of a pod by its name. */
+  async sayPod(name: string, phase: string, { preflight, agent, ...rest }: SaidOfPod): Promise<void> {
     const status = {
       phase,
       ...rest,
       ...(preflight === undefined ? {} : { initContainerStatuses: [containerStatus('preflight', preflight)] }),
       ...(agent === undefined ? {} : { containerStatuses: [containerStatus('agent', agent)] }),
     };
-    await this.client.patch(
-      pods,
-      { namespace: this.namespace, name: metadata.name },
-      { status },
-      { subresource: 'status', signal: this.#ending.signal },
-    );
+    const place = { namespace: this.namespace, name };
+    await this.client.patch(pods, place, { status }, { subresource: 'status', signal: this.#ending.signal });
   }
 
   /** By hand: the preflight passed and the agent works. */
@@ -192,12 +192,9 @@ export class KubeStage implements AsyncDisposable {
     });
   }
 
-  /** By hand, of a pod that is known: the agent ended. */
+  /** By hand, of a pod by its name: the agent ended. */
   async endPod(name: string, exitCode: number): Promise<void> {
-    const containerStatuses = [containerStatus('agent', { kind: 'ended', exitCode })];
-    const status = { phase: exitCode === 0 ? 'Succeeded' : 'Failed', containerStatuses };
-    const place = { namespace: this.namespace, name };
-    await this.client.patch(pods, place, { status }, { subresource: 'status', signal: this.#ending.signal });
+    await this.sayPod(name, exitCode === 0 ? 'Succeeded' : 'Failed', { agent: { kind: 'ended', exitCode } });
   }
 
   /** By hand: a node takes the pod, so that it needs a kubelet's word to go. There is no such node. */

@@ -155,6 +155,38 @@ describe('an agent as a Job', () => {
     );
   });
 
+  it('row 37, reported 16: ends when its node is lost, and its pod is taken away by force', async () => {
+    const running = staged.launcher.run(launch, never);
+    const { metadata } = await stage.podOf(launch.runId);
+    await stage.bind(launch.runId);
+    await stage.begin(launch.runId);
+
+    // As the controller of lost nodes does; no kubelet confirms it.
+    const place = { namespace: stage.namespace, name: metadata.name };
+    await stage.client.delete(pods, place, { uid: null, signal: never });
+
+    expect(await running).toMatchObject({ kind: 'failed', class: 'infra' });
+    expect(staged.logged.map(({ message }) => message)).toContain('pod taken away by force');
+    expect((await stage.pods()).filter(({ metadata: { uid } }) => uid === metadata.uid)).toEqual([]);
+  });
+
+  it('row 39: goes on when Kubernetes starts a second pod, which gets no token', async () => {
+    const running = staged.launcher.run(launch, never);
+    const { metadata } = await stage.podOf(launch.runId);
+    await stage.begin(launch.runId);
+    const second = {
+      metadata: { namespace: stage.namespace, name: `${metadata.name}-2`, labels: metadata.labels },
+      spec: { restartPolicy: 'Never', containers: [{ name: 'agent', image: 'x' }] },
+    };
+    await stage.client.create(pods, second, { signal: never });
+    await stage.sayPod(second.metadata.name, 'Failed', { preflight: { kind: 'ended', exitCode: 43 } });
+    await eventually(async () => staged.board.podsOf(launch.runId).some(({ phase }) => phase === 'Failed'));
+
+    await stage.endPod(metadata.name, 0);
+
+    expect(await running).toMatchObject({ kind: 'exited', code: 0 });
+  });
+
   it('reported 22: ends before it had a pod, however early it is stopped', async () => {
     const stop = new AbortController();
     const running = staged.launcher.run(launch, stop.signal);
