@@ -5,8 +5,9 @@
  * A launch is begun once: whoever takes the task over either finds the agent of that launch, or begins the next.
  */
 import {
+  DrydockError,
   Secret,
-  TransientError,
+  StaleError,
   attemptOf,
   runIdOf,
   unreachable,
@@ -154,8 +155,9 @@ export class Attempt {
     try {
       await this.#ports.launcher.forget(runId, leftMs);
     } catch (err) {
-      if (!(err instanceof TransientError)) throw err;
-      this.#ports.log.warn({ runId, err }, 'what a run has left stays for now');
+      // A missing right must not end the scheduler: its tasks end well.
+      if (!(err instanceof DrydockError) || err instanceof StaleError) throw err;
+      this.#ports.log.warn({ runId, code: err.code, err }, 'what a run has left stays for now');
     }
   }
 

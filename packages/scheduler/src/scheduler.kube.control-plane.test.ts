@@ -374,6 +374,22 @@ describe('schedulers of a cluster', () => {
     await eventually(async () => (await stage.jobs()).length === 0);
   }, 60_000);
 
+  it('go on when a Job cannot be deleted, whatever the reason', async () => {
+    const { staged } = await start();
+    staged.proxy.add(({ verb }) => verb === 'delete', { kind: 'answer', status: 403, message: 'no right to delete' });
+    for (const iid of [7, 8]) {
+      gateway.reviewed = null;
+      const id = `review:gitlab:42:${String(iid)}`;
+      await queue.enqueue(anEvent({ subject: { ...subject, iid } }), atOnce);
+      gateway.submitReview(await recorded(runId(1, id)));
+      await stage.end(runId(1, id));
+      await inState('done', id);
+    }
+
+    await eventually(async () => staged.proxy.requests.filter(({ verb }) => verb === 'delete').length === 2);
+    expect(await stage.jobs()).toHaveLength(2);
+  });
+
   it('reported 8: start clean after however many unclean ends', async () => {
     await queue.enqueue(anEvent(), atOnce);
     for (let time = 0; time < 5; time += 1) {
