@@ -12,7 +12,7 @@ describe('withLibrary', () => {
   });
 
   it('leaves out what a script does not use', () => {
-    expect(withLibrary('begin-publishing.lua')).not.toContain('local function put_turn');
+    expect(withLibrary('begin-publishing.lua')).not.toContain('local function turn_member');
   });
 
   it('gives a script its own comments only', () => {

@@ -19,9 +19,9 @@ local function keep_record(key, outcome, now)
 end
 
 local days = {}
-local function count_ended(outcome, now)
+local function count_ended(outcome, now, count)
   local day = day_key(now)
-  call('HINCRBY', day, outcome, 1)
+  call('HINCRBY', day, outcome, count)
   if days[day] then return end
   days[day] = true
   call('HSET', day, 'v', '1')
@@ -29,15 +29,15 @@ local function count_ended(outcome, now)
 end
 
 -- A slot of the project is free: it wants the next turn, or has nothing left.
-local function go_on(project)
-  local known = call('HMGET', project_key(project), 'turn', 'finish', 'delayed')
+local function go_on(project, known)
+  known = known or call('HMGET', project_key(project), 'turn', 'finish', 'delayed')
   if call('EXISTS', ready_key(project)) == 1 then return enter(project, known, true) end
   if tonumber(known[3] or 0) > 0 or call('EXISTS', LEASES .. ':' .. project) == 1 then return end
   call('ZADD', IDLE, known[2] or '0', project)
 end
 
--- The hash of what ended by a fault, or has more to do.
-local function end_and_wait(key, task, now, ending, requeued)
+-- The hash of what ended, and perhaps waits again.
+local function write_ending(key, task, now, ending, requeued)
   local outcome = ending.outcome
   local change = { outcome = outcome, why = ending.why, endedAt = now, updated = now, owner = '', interrupt = '' }
   change.state = requeued and 'waiting' or outcome
@@ -56,34 +56,15 @@ local function end_and_wait(key, task, now, ending, requeued)
   write(key, task, change)
 end
 
--- The hash of what ended with nothing more to do: the usual case, in few steps.
-local function end_for_good(key, task, now, ending)
-  local outcome, at, count = ending.outcome, text(now), (task.events or 0) + 1
-  local fields = {
-    'v', '2', 'state', outcome, 'outcome', outcome, 'endedAt', at, 'updated', at, 'events', count,
-    'e' .. (count % HISTORY), at .. '|' .. outcome .. '|' .. (task.owner or '') .. '|' .. ending.detail,
-  }
-  local function add(name, value) fields[#fields + 1], fields[#fields + 2] = name, value end
-  if ending.why ~= '' then add('why', ending.why) end
-  if outcome == 'done' and task.cHead then add('doneHead', task.cHead) end
-  call('HSET', key, unpack(fields))
-  call('HDEL', key, 'owner', task.interrupt and 'interrupt' or 'owner', ending.why == '' and 'why' or 'owner')
-  task.state = outcome
-end
-
 -- Ends a held task. What came in meanwhile waits from now on. `ending`: outcome, why, detail of the event, and perhaps
 -- failures, infra, code and message of the fault it ended by.
 local function settle(key, id, project, task, now, ending)
   local from, outcome = task.state, ending.outcome
   local requeued = task.wTrigger ~= nil
   let_go(id, project)
-  if requeued or ending.code then
-    end_and_wait(key, task, now, ending, requeued)
-  else
-    end_for_good(key, task, now, ending)
-  end
+  write_ending(key, task, now, ending, requeued)
   index(id, from, task.state, now)
-  count_ended(outcome, now)
+  count_ended(outcome, now, 1)
   if requeued then
     place(id, project, task, now, false)
   else

@@ -9,19 +9,28 @@ local now = now_ms()
 local NOW = text(now)
 local DELIVERY_TTL, DELIVERY_END = ARGV[4], '1 ' .. text(now + ARGV[4]) .. ' '
 
+-- Of the deliveries what was known of them before; all at once, unless something stands there that is no text.
+local seen = {}
+local function look_up(keys)
+  local found, some = call('MGET', unpack(keys)), 0
+  for i, key in ipairs(keys) do
+    seen[key] = found[i]
+    if found[i] then some = some + 1 end
+  end
+  if call('EXISTS', unpack(keys)) > some then seen = {} end
+end
 local function is_known(key)
-  local seen = pcall_redis('GET', key)
-  if not seen then return false end
-  if type(seen) == 'table' then expect('string', key) end
-  local until_ms = tonumber(string.match(seen, '^1 (%d+) '))
+  local text = seen[key]
+  if text == nil then
+    text = pcall_redis('GET', key)
+    if type(text) == 'table' then expect('string', key) end
+  end
+  if not text then return false end
+  local until_ms = tonumber(string.match(text, '^1 (%d+) '))
   return not until_ms or until_ms > now
 end
 
 local has_parked = call('EXISTS', PARKED) == 1
-local function put(id, project, task, known, is_new)
-  if has_parked then later(PARKED, id, false) end
-  place(id, project, task, now, not is_new, known)
-end
 local function show_path(project, known_path, path)
   if path == known_path then return end
   call('HSET', project_key(project), 'path', path)
@@ -36,6 +45,14 @@ local function begin(at, key, id, project, known)
     'e1', NOW .. '|queued|' .. ARGV[at + 11] .. '|' .. ARGV[at + 12],
     'wTrigger', ARGV[at + 3], 'wPriority', ARGV[at + 4], 'wQueued', NOW, 'wReady', text(ready),
   }
+  -- The first write is one that something of another type refuses.
+  local is_due = ready <= now
+  if is_due then
+    first_write('ZADD', ready_key(project), ready_score(ARGV[at + 4], ready), id)
+  else
+    expect('zset', ready_key(project))
+    if call('ZADD', DUE, text(ready), id) == 1 then call('HINCRBY', project_key(project), 'delayed', 1) end
+  end
   local count = #fields
   local function add(name, value)
     if value ~= '' then
@@ -50,7 +67,8 @@ local function begin(at, key, id, project, known)
   call('HSET', key, unpack(fields))
   later(state_key('waiting'), id, NOW)
   show_path(project, known[3], ARGV[at + 2])
-  put(id, project, { wReady = ready, wPriority = ARGV[at + 4] }, known, true)
+  if has_parked then later(PARKED, id, false) end
+  if is_due and known[1] then suppose(project, known[1]) elseif is_due then enter(project, known, true) end
   return 'queued'
 end
 
@@ -62,9 +80,9 @@ local function one(at)
   local task, forgotten = load(KEY, now)
   local from = forgotten or task.state
   local known = fields_of(project_key(PROJECT), 'turn', 'finish', 'path')
-  expect('zset', PARKED, state_key(from or 'waiting'), state_key('waiting'))
-  expect_places(PROJECT)
+  expect('zset', PARKED, DUE, turns_key((split(PROJECT))), state_key('waiting'))
   if not from then return begin(at, KEY, ID, PROJECT, known) end
+  expect('zset', ready_key(PROJECT), state_key(from))
 
   local happened, newest = tonumber(ARGV[at + 7]), tonumber(task.newest)
   local late = happened ~= nil and newest ~= nil and happened < newest
@@ -123,7 +141,10 @@ local function one(at)
   elseif task.path and not late then
     show_path(PROJECT, known[3], task.path)
   end
-  if not running then put(ID, PROJECT, task, known, reply == 'queued') end
+  if not running then
+    if has_parked then later(PARKED, ID, false) end
+    place(ID, PROJECT, task, now, reply ~= 'queued', known)
+  end
   return reply
 end
 
@@ -133,12 +154,23 @@ local function take_in(at, deliveries)
   end
   local reply = one(at)
   for i = at + WIDTH + 1, at + WIDTH + deliveries do
-    call('SET', ROOT .. ARGV[i], DELIVERY_END .. ARGV[at + 1], 'PX', DELIVERY_TTL)
+    local text = DELIVERY_END .. ARGV[at + 1]
+    call('SET', ROOT .. ARGV[i], text, 'PX', DELIVERY_TTL)
+    seen[ROOT .. ARGV[i]] = text
   end
   return reply
 end
 
-local replies, some, at = {}, false, 5
+local keys, at = {}, 5
+for _ = 1, tonumber(ARGV[5]) do
+  local last = at + WIDTH + ARGV[at + WIDTH]
+  for i = at + WIDTH + 1, last do keys[#keys + 1] = ROOT .. ARGV[i] end
+  at = last
+end
+if keys[1] then look_up(keys) end
+
+local replies, some = {}, false
+at = 5
 for i = 1, tonumber(ARGV[5]) do
   local deliveries = tonumber(ARGV[at + WIDTH])
   local ok, reply = pcall(take_in, at, deliveries)
@@ -146,6 +178,7 @@ for i = 1, tonumber(ARGV[5]) do
   replies[i] = ok and reply or failure_of(reply)
   at = at + WIDTH + deliveries
 end
+confirm_turns(enter)
 flush()
 if some then wake() end
 return replies

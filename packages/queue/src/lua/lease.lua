@@ -8,12 +8,13 @@
 local OWNER, TTL, TOTAL = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local PER_FORGE, PER_PROJECT, BATCH, MOST_ADOPTIONS = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local MAX_TRIES, TURN_COST = 20, 1000000
+local MOST = tonumber(ARGV[13])
 local now = now_ms()
 local upto = text(now)
 local replies, parked, ended = {}, {}, {}
 local clock = fields_of(CLOCK, 'epoch', 'time')
 if not clock[1] then
-  for i = 1, tonumber(ARGV[13]) do replies[i] = { 'epoch' } end
+  for i = 1, MOST do replies[i] = { 'epoch' } end
   return replies
 end
 local epoch = tonumber(clock[1])
@@ -57,12 +58,44 @@ local function leased(id, task, was)
   }
 end
 
+-- The first of each forge's turns, read once: what is taken of them and put back is written at the end. `last`: further
+-- ones in Redis come behind this one; nil: there are none.
+local lines = {}
+local function comes_before(one, other)
+  return one.start < other.start or (one.start == other.start and one.member < other.member)
+end
+local function line_of(forge)
+  local line = lines[forge]
+  if line and (line[line.first] or not line.last) then return line end
+  if line then flush() end
+  local found = call('ZRANGE', turns_key(forge), 0, MOST - 1, 'WITHSCORES')
+  line = { first = 1 }
+  for i = 1, #found, 2 do
+    line[(i + 1) / 2] = { start = tonumber(found[i + 1]), member = found[i], forge = forge }
+  end
+  if #line == MOST then line.last = line[MOST] end
+  lines[forge] = line
+  return line
+end
+local function put_back_turn(turn)
+  local line = lines[turn.forge]
+  if line.last and comes_before(line.last, turn) then return end
+  local at = #line + 1
+  while at > line.first and comes_before(turn, line[at - 1]) do at = at - 1 end
+  table.insert(line, at, turn)
+end
+-- Before something else looks at the turns or changes them.
+local function write_turns()
+  flush()
+  lines = {}
+end
+
 -- The first whose lease ran out. One that was taken over too often ends instead.
 local all_hold = false
 local function adopted()
   if all_hold then return nil end
   for _ = 1, MAX_TRIES do
-    flush()
+    write_turns()
     local id = call('ZRANGEBYSCORE', LEASES, '-inf', upto, 'LIMIT', 0, 1)[1]
     all_hold = not id
     if all_hold then return nil end
@@ -120,6 +153,7 @@ local function check_forge(forge)
 end
 local function find_forges()
   forges, of_forge = {}, {}
+  write_turns()
   if has_pauses() and call('HEXISTS', PAUSES, 'all') == 1 then return end
   for _, forge in ipairs(call('ZRANGE', FORGES, 0, -1)) do
     local ok = pcall(check_forge, forge)
@@ -139,11 +173,9 @@ local function next_turn()
   for i = 1, #forges do
     local forge = forges[i]
     if not PER_FORGE or of_forge[forge] < PER_FORGE then
-      local first = call('ZRANGE', turns_key(forge), 0, 0, 'WITHSCORES')
-      local start = tonumber(first[2])
-      if start and (not best or start < best.start or (start == best.start and first[1] < best.member)) then
-        best = { start = start, member = first[1], forge = forge }
-      end
+      local line = line_of(forge)
+      local turn = line[line.first]
+      if turn and (not best or comes_before(turn, best)) then best = turn end
     end
   end
   return best
@@ -195,9 +227,14 @@ local function take_turn(turn, project, id, task, has_more, weight)
   virtual_time = math.max(virtual_time, turn.start)
   served = true
   local finish = virtual_time + math.floor(TURN_COST / weight)
-  call('ZREM', turns_key(turn.forge), turn.member)
+  local line = lines[turn.forge]
+  line.first = line.first + 1
+  later(turns_key(turn.forge), turn.member, false)
   if has_more then
-    put_turn(project, finish, 'finish', text(finish))
+    local member = turn_member(project)
+    later(turns_key(turn.forge), member, text(finish))
+    put_back_turn({ start = finish, member = member, forge = turn.forge })
+    call('HSET', project_key(project), 'turn', member, 'finish', text(finish))
   else
     call('HSET', project_key(project), 'finish', text(finish))
     call('HDEL', project_key(project), 'turn')
@@ -216,6 +253,7 @@ end
 -- A project under whose keys stands something else stops no other: it has no turn until its next event, which is refused
 -- as long as nobody has mended them.
 local function skip(turn, project)
+  write_turns()
   call('ZREM', turns_key(turn.forge), turn.member)
   pcall(call, 'HDEL', project_key(project), 'turn')
   set_aside('project:' .. project, now)
@@ -241,6 +279,7 @@ local function first_in_turn()
     if not ok then
       skip(turn, project)
     elseif not first then
+      write_turns()
       -- Whatever its hash says: a turn that stayed would come up for ever.
       call('ZREM', turns_key(turn.forge), turn.member)
       leave(project)
@@ -273,7 +312,7 @@ local function one()
   return found or { 'ok', {}, {} }
 end
 
-for i = 1, tonumber(ARGV[13]) do
+for i = 1, MOST do
   local ok, reply = pcall(one)
   replies[i] = ok and reply or failure_of(reply)
 end

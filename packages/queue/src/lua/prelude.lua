@@ -8,9 +8,11 @@
 -- A task's hash: v path state lease launch launchLease launchHead newest updated owner adoptions doneHead interrupt outcome
 -- why endedAt errorCode errorMessage events; w… is the payload that waits, c… the one that runs or ended last:
 -- Trigger Priority Command Head Queued Failures Infra, and of w… also Ready NotBefore Urgent Why; e0…e49 the newest events as
--- `<ms>|<what>|<who>|<detail>` (and `|<launch>`), `events` counts all. What is empty or 0 is left out. Short values keep the hash a listpack.
+-- `<ms>|<what>|<who>|<detail>` (and `|<launch>`), `events` counts all. What is empty or 0 is left out; of an ended
+-- task owner, interrupt and why may be empty instead. Short values keep the hash a listpack.
 --
--- A script first reads and checks, then writes; nothing may fail between two writes, for Redis rolls nothing back.
+-- A script first reads and checks, then writes; nothing may fail between two writes, for Redis rolls nothing back. Its first
+-- write may be the check of its key (`first_write`).
 -- Scripts of a lease holder begin their writes with ZREM, which frees memory: so they also run on a store that is full.
 -- Several at once: each is tried by itself; what is put off (see `later`) is written at the end whatever became of them.
 local call, pcall_redis = redis.call, redis.pcall
@@ -62,6 +64,14 @@ local function fields_of(key, ...)
   local found = pcall_redis('HMGET', key, ...)
   if found.err then error('WRONGTYPE ' .. key .. ' holds something else than a hash', 0) end
   return found
+end
+
+-- The first write of several, which refuses what `expect` would: it is not asked twice.
+local function first_write(command, key, ...)
+  local answer = pcall_redis(command, key, ...)
+  if type(answer) ~= 'table' or not answer.err then return end
+  expect('zset', key)
+  error(answer, 0)
 end
 
 -- The task's hash as a table; empty when there is none, or it ended longer ago than it is kept: then its state is answered,

@@ -5,21 +5,50 @@
 -- reply of each 'lost' | 'ended' | 'requeued' | 'cancelled'
 local WIDTH = 11
 local now = now_ms()
+local NOW = text(now)
 
 -- What the usual end needs; all, where more came in, it ended by a fault, or the hash is an older version's.
 local function read(key, is_fault)
-  local found = fields_of(key, 'v', 'state', 'lease', 'events', 'owner', 'interrupt', 'cHead', 'wTrigger')
-  if is_fault or found[1] ~= '2' or found[8] then return load(key, now) end
+  local found = fields_of(key, 'v', 'state', 'lease', 'events', 'owner', 'interrupt', 'cHead', 'why', 'wTrigger')
+  if is_fault or found[1] ~= '2' or found[9] then return load(key, now), false end
   return {
-    v = '2', state = found[2], lease = found[3], events = found[4] or nil, owner = found[5] or nil,
-    interrupt = found[6] or nil, cHead = found[7] or nil,
+    state = found[2], lease = found[3], events = found[4] or nil, owner = found[5] or nil,
+    interrupt = found[6] or nil, cHead = found[7] or nil, why = found[8] or nil,
+  }, true
+end
+
+local counts = {}
+-- The usual end: nothing more to do, and no fault.
+local function end_for_good(key, id, project, task, ending)
+  local outcome, count = ending.outcome, (task.events or 0) + 1
+  local leases_of_forge = LEASES .. ':' .. (split(project))
+  expect('hash', day_key(now))
+  expect('zset', LEASES, leases_of_forge, turns_key((split(project))), state_key(task.state), state_key(outcome))
+  local known = fields_of(project_key(project), 'turn', 'finish', 'delayed')
+  -- The first write, which something else than a zset refuses.
+  first_write('ZREM', LEASES .. ':' .. project, id)
+  later(LEASES, id, false)
+  later(leases_of_forge, id, false)
+  local fields = {
+    'v', '2', 'state', outcome, 'outcome', outcome, 'endedAt', NOW, 'updated', NOW, 'events', count,
+    'e' .. (count % HISTORY), NOW .. '|' .. outcome .. '|' .. (task.owner or '') .. '|' .. ending.detail, 'owner', '',
   }
+  local function add(name, value) fields[#fields + 1], fields[#fields + 2] = name, value end
+  -- Emptied, not deleted: that would be another command.
+  if task.interrupt then add('interrupt', '') end
+  if ending.why ~= '' or task.why then add('why', ending.why) end
+  if outcome == 'done' and task.cHead then add('doneHead', task.cHead) end
+  call('HSET', key, unpack(fields))
+  index(id, task.state, outcome, now)
+  counts[outcome] = (counts[outcome] or 0) + 1
+  keep_record(key, outcome, now)
+  if known[1] then suppose(project, known[1]) else go_on(project, known) end
 end
 
 local function one(at)
   local id = ARGV[at + 1]
   local key = ROOT .. 'task:' .. id
-  local task = read(key, ARGV[at + 7] == '1')
+  local task, is_usual = read(key, ARGV[at + 7] == '1')
   if not is_held(task, ARGV[at + 2]) then return 'lost' end
 
   local project = project_of(id)
@@ -28,6 +57,10 @@ local function one(at)
   if cancelled then ending.outcome, ending.why, ending.detail = 'cancelled', ARGV[at + 6], ARGV[at + 6] end
   if ARGV[at + 7] == '1' then
     ending.failures, ending.infra, ending.code, ending.message = ARGV[at + 8], ARGV[at + 9], ARGV[at + 10], ARGV[at + 11]
+  end
+  if is_usual then
+    end_for_good(key, id, project, task, ending)
+    return cancelled and 'cancelled' or 'ended'
   end
   expect_leases(project)
   expect_ending(project, task.state, ending.outcome, now)
@@ -42,6 +75,8 @@ for i = 1, tonumber(ARGV[4]) do
   some = some or (ok and reply ~= 'lost')
   replies[i] = ok and reply or failure_of(reply)
 end
+for outcome, count in pairs(counts) do count_ended(outcome, now, count) end
+confirm_turns(go_on)
 flush()
 if some then wake() end
 return replies

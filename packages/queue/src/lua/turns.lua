@@ -71,11 +71,9 @@ local function next_arrival()
   return arrival
 end
 
-local function put_turn(project, start, ...)
-  local forge, id = split(project)
-  local member = string.format('%015d:%s', next_arrival(), id)
-  call('ZADD', turns_key(forge), text(start), member)
-  call('HSET', project_key(project), 'turn', member, ...)
+local function turn_member(project)
+  local _, id = split(project)
+  return string.format('%015d:%s', next_arrival(), id)
 end
 
 -- The project gets in turn if it is not, has something ready, and is not held back by a pause. `known`: its turn and finish
@@ -96,7 +94,27 @@ local function enter(project, known, is_ready)
   call('ZADD', PROJECTS, 0, project)
   call('ZREM', IDLE, project)
   is_mended('project:' .. project)
-  put_turn(project, math.max(virtual_time, tonumber(known[2] or 0)))
+  local turn = turn_member(project)
+  call('ZADD', turns_key(forge), text(math.max(virtual_time, tonumber(known[2] or 0))), turn)
+  call('HSET', project_key(project), 'turn', turn)
+end
+
+-- Projects whose hash says that they are in turn. They are looked up together at the end, as `enter` does one by one.
+local supposed = {}
+local function suppose(project, turn)
+  local forge = split(project)
+  local those = supposed[forge] or { projects = {}, turns = {} }
+  supposed[forge] = those
+  local at = #those.turns + 1
+  those.projects[at], those.turns[at] = project, turn
+end
+local function confirm_turns(otherwise)
+  for forge, those in pairs(supposed) do
+    local starts = call('ZMSCORE', turns_key(forge), unpack(those.turns))
+    for i, project in ipairs(those.projects) do
+      if not starts[i] then otherwise(project) end
+    end
+  end
 end
 
 local function leave(project)
