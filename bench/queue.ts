@@ -2,11 +2,14 @@
  * `queue.enqueue.*` and `queue.process.*`: the queue with 1,000, 100,000 and 1,000,000 tasks waiting over 1,000 projects,
  * beside BullMQ with as many jobs in the same Redis, the two taking turns. `queue.process` is a lease and its
  * completion, a job taken and moved to completed; `queue.lease` is how long one lease takes meanwhile.
+ * `queue.cpu.*` is what an event, and a task leased and completed, takes of processors, at the client and Redis together:
+ * on a busy machine steadier than either rate.
  * `queue.memory` is what a waiting task adds to Redis, its history and places included, beside a BullMQ job.
  */
 import { priorityOf, Secret, silentLog, type TaskRequest } from '@drydock/core';
 import { connectRedisTaskQueue, type RedisTaskQueue } from '@drydock/queue';
 import { startRedisServer } from '@drydock/testkit';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Benchmark, BenchmarkContext, Result } from './run.ts';
@@ -113,11 +116,28 @@ async function usedBytes(redis: Redis): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
 }
 
-const secondsOf = async (work: () => Promise<unknown>): Promise<number> => {
-  const startMs = performance.now();
+/** Processor time of this process and Redis since they began, in microseconds. */
+async function usedCpuUs(redis: Redis): Promise<number> {
+  const info = await redis.info('cpu');
+  const ofRedis = ['used_cpu_sys', 'used_cpu_user'].map((name) => Number(new RegExp(`${name}:(.+)`).exec(info)?.[1]));
+  const { user, system } = process.cpuUsage();
+  return ofRedis.reduce((sum, seconds) => sum + seconds * 1e6, user + system);
+}
+
+/** How many a second, and what each took of processors. */
+async function paceOf(redis: Redis, count: number, work: () => Promise<unknown>) {
+  const [startMs, startUs] = [performance.now(), await usedCpuUs(redis)];
   await work();
-  return (performance.now() - startMs) / 1000;
-};
+  return {
+    perSecond: (count * 1000) / (performance.now() - startMs),
+    cpuUs: ((await usedCpuUs(redis)) - startUs) / count,
+  };
+}
+
+/** Redis writes its file anew whenever it has doubled: that is for all that was filled in, not for one round of one side. */
+async function untilFileWritten(redis: Redis): Promise<void> {
+  while (/aof_rewrite_in_progress:1/.test(await redis.info('persistence'))) await sleep(500);
+}
 
 function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((left, right) => left - right);
@@ -158,17 +178,22 @@ async function measure({ progress, median, inPairs }: BenchmarkContext): Promise
       results.push({ name: 'queue.memory', value, unit: 'B', peer: 'BullMQ job', peerValue, ratio: value / peerValue });
     }
     const turn = (side: Side) => async () => {
-      const enqueueSeconds = await secondsOf(() => side.fill(batch));
+      const enqueue = await paceOf(admin, batch, () => side.fill(batch));
       const tookMs: number[] = [];
-      const processSeconds = await secondsOf(async () => tookMs.push(...(await side.process(batch))));
-      return { enqueue: batch / enqueueSeconds, process: batch / processSeconds, tookMs };
+      const processed = await paceOf(admin, batch, async () => tookMs.push(...(await side.process(batch))));
+      return { enqueue, process: processed, tookMs };
     };
+    await untilFileWritten(admin);
     const seen = await inPairs({ name: `queue at ${level.name}`, rounds, ours: turn(ours), peer: turn(peer) });
     for (const what of ['enqueue', 'process'] as const) {
-      const value = median(seen.ours.map((round) => round[what]));
-      const peerValue = median(seen.peer.map((round) => round[what]));
+      const [paces, peerPaces] = [seen.ours.map((round) => round[what]), seen.peer.map((round) => round[what])];
+      const value = median(paces.map(({ perSecond }) => perSecond));
+      const peerValue = median(peerPaces.map(({ perSecond }) => perSecond));
       const name = `queue.${what}.${level.name}`;
       results.push({ name, value, unit: '/s', peer: 'BullMQ', peerValue, ratio: value / peerValue });
+      const [us, peerUs] = [median(paces.map(({ cpuUs }) => cpuUs)), median(peerPaces.map(({ cpuUs }) => cpuUs))];
+      const cpuName = `queue.cpu.${what}.${level.name}`;
+      results.push({ name: cpuName, value: us, unit: 'µs', peer: 'BullMQ', peerValue: peerUs, ratio: us / peerUs });
     }
     const [mine, theirs] = [seen.ours, seen.peer].map((all) => all.flatMap(({ tookMs }) => tookMs));
     const p50 = quantile(mine ?? [], 0.5);
