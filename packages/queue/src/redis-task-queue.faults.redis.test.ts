@@ -259,6 +259,29 @@ describeRedis('RedisTaskQueue on a store that lives', () => {
     },
   );
 
+  it.each(['ready:gitlab:42', 'project:gitlab:42'])(
+    'row 21: a task that is due does not stop others when %s holds something else, and runs once it is mended',
+    async (name) => {
+      let nowMs = Date.now();
+      const timed = new RedisTaskQueue({ redis, keyPrefix: prefix, testNowMs: () => nowMs });
+      await timed.enqueue(aTaskRequest(), debounced);
+      await redis.del(key(name));
+      await redis.lpush(key(name), 'foreign');
+      nowMs += 60_000;
+      const other = { ...aTaskRequest(), subject: { forge: 'gitlab', projectId: '43', iid: 1 } };
+      await timed.enqueue(other, atOnce);
+
+      expect(await leaseAny(timed)).toMatchObject({ taskId: 'review:gitlab:43:1' });
+      expect(await timed.parked()).toMatchObject([{ kind: 'project', name: 'gitlab:42' }]);
+
+      await redis.del(key(name));
+      nowMs += 60_000;
+      await leaseAny(timed); // the other's, whose lease ran out
+      expect(await leaseAny(timed)).toMatchObject({ taskId: taskIdOfIid(7) });
+      expect(await timed.parked()).toEqual([]);
+    },
+  );
+
   it('row 20: moves tasks whose delay ended in batches, and loses none', async () => {
     let nowMs = Date.now();
     const timed = new RedisTaskQueue({ redis, keyPrefix: prefix, testNowMs: () => nowMs });

@@ -125,10 +125,23 @@ local function adopted()
 end
 
 local function waits(found) return found.state == 'waiting' and found.wReady and found.wPriority end
+local PUT_OFF_MS = 60000
+local function expect_home(project)
+  expect_places(project)
+  expect('hash', project_key(project))
+end
 local function move_due()
   for _, id in ipairs(call('ZRANGEBYSCORE', DUE, '-inf', upto, 'LIMIT', 0, BATCH)) do
     local task = readable(id, waits)
-    if task then place(id, project_of(id), task, now, true) end
+    local project = task and project_of(id)
+    if project and pcall(expect_home, project) then
+      place(id, project, task, now, true)
+    elseif project then
+      -- It stops no other, and is tried again.
+      call('ZREM', DUE, id)
+      call('ZADD', DUE, text(now + PUT_OFF_MS), id)
+      if set_aside('project:' .. project, now) then parked[#parked + 1] = 'project:' .. project end
+    end
   end
   -- What an older version queued, which knew no projects.
   if call('EXISTS', ROOT .. 'ready', ROOT .. 'delayed') == 0 then return end
