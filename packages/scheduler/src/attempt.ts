@@ -20,15 +20,16 @@ import {
   type Trigger,
 } from '@drydock/core';
 import type { LeasedTask } from '@drydock/queue';
+import type { Ending } from './ending.ts';
 import { disruptionsOf, ranOutOfMemory } from './failure-ending.ts';
 import { StopSignal, type Heartbeat } from './heartbeat.ts';
 import type { AgentExit } from './launchers/launcher.ts';
 import { PodSettings } from './launchers/pod-settings.ts';
 import type { AppliedPolicy } from './policies/policy-source.ts';
 import { adoptAgent, revoke, runAgent } from './run-agent.ts';
-import type { TaskPorts } from './run-task.ts';
-import { endingOfRun, type Ending } from './task-ending.ts';
+import { endingOfRun } from './task-ending.ts';
 import type { TaskNote } from './task-note.ts';
+import type { TaskPorts } from './task-ports.ts';
 
 /** What a task in hand is worked on with. */
 export interface HeldTask {

@@ -11,8 +11,8 @@
  */
 import { unreachable, type TaskEvent } from '@drydock/core';
 import type { TaskFailure } from '@drydock/queue';
+import type { Ending } from './ending.ts';
 import type { AgentExit } from './launchers/launcher.ts';
-import type { Ending } from './task-ending.ts';
 
 /** What became of the task before. */
 export interface TaskRecordFacts {
@@ -24,7 +24,7 @@ export interface TaskRecordFacts {
   readonly hasMoreMemory: boolean;
 }
 
-export const failureCodes = {
+const failureCodes = {
   oom: 'run.out_of_memory',
   disk: 'run.out_of_disk',
   disrupted: 'run.disrupted',

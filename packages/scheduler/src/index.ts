@@ -7,7 +7,6 @@ export { LocalLauncher, type LocalLauncherSettings } from './launchers/local-lau
 export type { LeaseLoopSettings } from './lease-loop.ts';
 export { ShareConfig } from './share-config.ts';
 export { createSchedulerMetrics, type SchedulerMetrics } from './metrics.ts';
-export type { TaskPorts } from './run-task.ts';
 export { startScheduler, type RunningScheduler } from './start-scheduler.ts';
 export { SweepConfig } from './sweep/sweep-config.ts';
 export { createSweepMetrics, type SweepMetrics, type SweepOutcome } from './sweep/sweep-metrics.ts';
@@ -15,3 +14,4 @@ export type { OpenMergeRequestQuery, SweepGateway } from './sweep/sweep-gateway.
 export type { SweepLoopPorts, SweepLoopSettings } from './sweep/sweep-loop.ts';
 export type { SweepPorts, SweepSettings } from './sweep/sweep-ports.ts';
 export { startSweep, type RunningSweep } from './sweep/start-sweep.ts';
+export type { TaskPorts } from './task-ports.ts';

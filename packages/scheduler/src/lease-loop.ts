@@ -1,6 +1,7 @@
 import { DrydockError, TransientError, type ProjectKey, type ProjectShare } from '@drydock/core';
 import { sharesOfPolicies } from './policies/shares-of-policies.ts';
-import { runTask, type TaskPorts, type TaskTimes } from './run-task.ts';
+import { runTask } from './run-task.ts';
+import type { TaskPorts, TaskTimes } from './task-ports.ts';
 
 /** How the loop leases. */
 export interface LeaseLoopSettings extends TaskTimes {

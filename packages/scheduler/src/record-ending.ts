@@ -1,7 +1,8 @@
 import { DrydockError, TransientError, unreachable, type Clock, type Log, type ReachPoint } from '@drydock/core';
 import type { LeasedTask, TaskFailure, TaskQueue } from '@drydock/queue';
+import type { Ending } from './ending.ts';
 import type { SchedulerMetrics } from './metrics.ts';
-import { cancelledByPerson, restMs, stoppedEnding, type Ending } from './task-ending.ts';
+import { cancelledByPerson, restMs, stoppedEnding } from './task-ending.ts';
 import type { TaskNote } from './task-note.ts';
 
 /** What recording needs. */

@@ -16,69 +16,25 @@ import {
   TransientError,
   runIdOf,
   unreachable,
-  type Clock,
-  type Log,
   type MergeRequest,
-  type ProjectAllowList,
   type Publication,
-  type ReachPoint,
-  type ReviewPolicy,
   type ReviewState,
   type RunView,
   type Sha,
   type Trigger,
 } from '@drydock/core';
-import { adoptedTooOften, type LeasedTask, type TaskQueue } from '@drydock/queue';
+import { adoptedTooOften, type LeasedTask } from '@drydock/queue';
 import { Attempt, type AttemptEnd, type HeldTask } from './attempt.ts';
 import { decideReview, isReviewed, skipTexts, type Decision } from './decide-review.ts';
-import type { Gateway } from './gateway.ts';
+import type { Ending } from './ending.ts';
 import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
-import type { Launcher } from './launchers/launcher.ts';
-import type { PodSettings } from './launchers/pod-settings.ts';
-import type { SchedulerMetrics } from './metrics.ts';
 import { defaultPolicy } from './policies/default-policy.ts';
 import { isOverLimit, limitDelayMs } from './policies/policy-limit.ts';
 import type { AppliedPolicy, PolicyAnswer } from './policies/policy-source.ts';
-import type { PolicySource } from './policies/policy-source.ts';
 import { recordEnding } from './record-ending.ts';
-import {
-  attemptClassOf,
-  cancelledByPerson,
-  closedMeanwhile,
-  endingOfError,
-  stoppedEnding,
-  type Ending,
-} from './task-ending.ts';
+import { attemptClassOf, cancelledByPerson, closedMeanwhile, endingOfError, stoppedEnding } from './task-ending.ts';
 import { TaskNote } from './task-note.ts';
-
-/** What driving a task needs. */
-export interface TaskPorts {
-  readonly queue: TaskQueue;
-  readonly gateway: Gateway;
-  readonly launcher: Launcher;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: SchedulerMetrics;
-  /** What holds for projects that no other policy is for. */
-  readonly policy: ReviewPolicy;
-  /** Settings of agents' pods for these projects, which other policies begin from; absent: the defaults. */
-  readonly pod?: PodSettings | undefined;
-  /** Which policy applies to a project; absent: `policy` to all. */
-  readonly policies?: PolicySource | undefined;
-  /** Asked about the project as the forge names it: the path in a webhook is only what its sender says. */
-  readonly isProjectAllowed: ProjectAllowList;
-  /** Spreads waits; numbers from 0 to below 1. Default: chance. */
-  readonly random?: () => number;
-  /** Told of each step, such as a durable write that was made. */
-  readonly reach?: ReachPoint | undefined;
-}
-
-/** Times of the scheduler, in milliseconds. */
-export interface TaskTimes {
-  readonly leaseTtlMs: number;
-  /** How long a task rests whose forge or model refuses our credential. */
-  readonly blockedDelayMs: number;
-}
+import type { TaskPorts, TaskTimes } from './task-ports.ts';
 
 /** Works on a task until it ended, was put back, or belongs to somebody else. Rejects only with a bug. */
 export async function runTask(

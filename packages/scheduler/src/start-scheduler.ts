@@ -1,6 +1,6 @@
 import type { LeaseLoopSettings } from './lease-loop.ts';
 import { runLeaseLoop } from './lease-loop.ts';
-import type { TaskPorts } from './run-task.ts';
+import type { TaskPorts } from './task-ports.ts';
 
 /** A scheduler at work. */
 export interface RunningScheduler {

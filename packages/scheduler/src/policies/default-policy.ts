@@ -1,7 +1,7 @@
 import type { ReviewPolicy } from '@drydock/core';
 import { PolicyTrigger } from '@drydock/policy';
 import { PodSettings } from '../launchers/pod-settings.ts';
-import type { AppliedPolicy, PolicySource } from './policy-source.ts';
+import type { AppliedPolicy } from './policy-source.ts';
 
 /** What holds where no object is for a project: the policy file, and the scheduler's own settings of pods. */
 export function defaultPolicy(review: ReviewPolicy, pod: PodSettings = PodSettings.parse({})): AppliedPolicy {
@@ -14,10 +14,4 @@ export function defaultPolicy(review: ReviewPolicy, pod: PodSettings = PodSettin
     maxRunning: null,
     share: { weight: 1, maxRunning: null },
   };
-}
-
-/** One policy for all projects. */
-export function onePolicy(policy: AppliedPolicy): PolicySource {
-  const answer = { kind: 'applies', policy } as const;
-  return { policyFor: () => answer };
 }

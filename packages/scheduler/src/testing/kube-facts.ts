@@ -1,6 +1,6 @@
 import type { JobFacts, PodFacts } from '../launchers/kube/run-facts.ts';
 
-export const runId = '0123456789abcdef-1';
+const runId = '0123456789abcdef-1';
 
 /** A Job whose pod works. */
 export function aJob(changes: Partial<JobFacts> = {}): JobFacts {

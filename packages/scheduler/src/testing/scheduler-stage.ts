@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import type { LeaseLoopSettings } from '../lease-loop.ts';
 import type { AgentExit } from '../launchers/launcher.ts';
 import { createSchedulerMetrics } from '../metrics.ts';
-import type { TaskPorts } from '../run-task.ts';
+import type { TaskPorts } from '../task-ports.ts';
 import { startScheduler, type RunningScheduler } from '../start-scheduler.ts';
 import { HandLauncher, exitedWell } from './hand-launcher.ts';
 import { WorldGateway, anEvent, taskId } from './world-gateway.ts';
