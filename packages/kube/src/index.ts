@@ -11,8 +11,6 @@ export type {
 } from './builtin-resources.ts';
 export { startElection } from './election.ts';
 export type { Election, ElectionSettings, ElectionTiming, Term } from './election.ts';
-export { createEventRecorder } from './event-recorder.ts';
-export type { EventRecorder, EventRecorderSettings, EventSubject, NewEvent } from './event-recorder.ts';
 export { createKubeClient } from './http-kube-client.ts';
 export type { KubeClientSettings } from './http-kube-client.ts';
 export { loadKubeAccess } from './kube-access.ts';
@@ -29,13 +27,11 @@ export type {
   WatchQuery,
   WriteOutcome,
 } from './kube-client.ts';
-export { silentKubeMetrics } from './kube-metrics.ts';
 export type { KubeMetrics } from './kube-metrics.ts';
 export type { KubeStream, Lane } from './kube-transport.ts';
 export { createKubeMetrics } from './prometheus-kube-metrics.ts';
-export { apiVersionOf, defineResource, ObjectMetadata } from './resource.ts';
+export { defineResource, ObjectMetadata } from './resource.ts';
 export type { KubeObject, Manifest, ManifestMetadata, Resource } from './resource.ts';
-export { keyOf } from './watch/held-objects.ts';
 export type { Change } from './watch/held-objects.ts';
 export { startWatch } from './watch/start-watch.ts';
 export type { Watched, WatchSettings, WatchTiming } from './watch/start-watch.ts';
