@@ -3,14 +3,11 @@
  * kubelet: a hand in its stead lets each pod whose run is alive hand in a review and end.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Secret, attemptOf, silentLog, systemClock, type CrashPoint } from '@drydock/core';
-import { connectRedisTaskQueue, type TaskQueue } from '@drydock/queue';
-import { startProcess, startRedisServer, type RedisServer, type StartedProcess } from '@drydock/testkit';
+import { attemptOf, systemClock, type CrashPoint } from '@drydock/core';
+import { ClusterSchedulers, leaseTtlMs } from './testing/cluster-schedulers.ts';
 import { KubeStage, eventually } from './testing/kube-stage.ts';
-import { controlToken, serveGateway, type ServedGateway } from './testing/serve-gateway.ts';
-import { WorldGateway, anEvent, sha, taskId } from './testing/world-gateway.ts';
+import { anEvent, sha, taskId } from './testing/world-gateway.ts';
 
-const main = new URL('./main.ts', import.meta.url);
 const points: readonly CrashPoint[] = [
   'task.leased',
   'task.observed',
@@ -26,15 +23,9 @@ const points: readonly CrashPoint[] = [
   'ending.recorded',
 ];
 
-const leaseTtlMs = 5000;
-
 describe('a scheduler of a cluster that is killed', () => {
   let stage: KubeStage;
-  let redis: RedisServer;
-  let queue: TaskQueue;
-  let world: WorldGateway;
-  let gateway: ServedGateway;
-  let processes: StartedProcess[];
+  let schedulers: ClusterSchedulers;
   let nodes: { readonly stop: AbortController; readonly ended: Promise<void> };
   /** Jobs that were not over, at the worst moment. */
   let mostAtOnce: number;
@@ -46,27 +37,20 @@ describe('a scheduler of a cluster that is killed', () => {
     await stage[Symbol.asyncDispose]();
   });
   beforeEach(async () => {
-    redis = await startRedisServer({ config: { appendonly: 'no' } });
-    queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog });
-    world = new WorldGateway();
-    world.grant = (request) => ({ kind: 'to-exchange', runId: world.record(request), deadlineSeconds: 600 });
-    gateway = await serveGateway(world);
-    processes = [];
+    schedulers = await ClusterSchedulers.open(stage);
     mostAtOnce = 0;
     const stop = new AbortController();
     nodes = { stop, ended: actAsNodes(stop.signal) };
   }, 60_000);
   afterEach(async () => {
-    for (const process of processes) await process[Symbol.asyncDispose]();
     nodes.stop.abort();
     await nodes.ended;
-    await gateway[Symbol.asyncDispose]();
-    await queue.close();
-    await redis[Symbol.asyncDispose]();
+    await schedulers[Symbol.asyncDispose]();
   }, 60_000);
 
   async function actAsNodes(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const { world } = schedulers;
       const jobs = await stage.jobs();
       const working = jobs.filter(({ status }) => status.conditions.length === 0).map(({ metadata }) => metadata.name);
       mostAtOnce = Math.max(mostAtOnce, working.length);
@@ -80,44 +64,16 @@ describe('a scheduler of a cluster that is killed', () => {
     }
   }
 
-  async function start(changes: Record<string, string> = {}): Promise<StartedProcess> {
-    const process = startProcess(main, {
-      NODE_ENV: 'test',
-      DRYDOCK_REDIS_URL: redis.url,
-      DRYDOCK_GATEWAY_URL: gateway.url,
-      DRYDOCK_CONTROL_TOKEN: controlToken,
-      DRYDOCK_SCHEDULER_HOST: '127.0.0.1',
-      DRYDOCK_SCHEDULER_PORT: '0',
-      DRYDOCK_LEASE_TTL_MS: String(leaseTtlMs),
-      DRYDOCK_POLL_MS: '200',
-      DRYDOCK_SWEEP_EVERY_MS: '0',
-      DRYDOCK_LAUNCHER: 'kube',
-      DRYDOCK_KUBECONFIG: stage.kubeconfigPath,
-      DRYDOCK_KUBE_NAMESPACE: stage.namespace,
-      DRYDOCK_KUBE_CONTROL_NAMESPACE: stage.namespace,
-      DRYDOCK_AGENT_IMAGE: 'agent',
-      DRYDOCK_PREFLIGHT_IMAGE: 'preflight',
-      DRYDOCK_AGENT_GATEWAY_IP: '10.96.0.7',
-      DRYDOCK_PREFLIGHT_HARD: '10.96.0.1:443',
-      DRYDOCK_REAP_EVERY_SECONDS: '1',
-      DRYDOCK_REAP_AGE_SECONDS: '1',
-      DRYDOCK_POD_GRACE_SECONDS: '1',
-      ...changes,
-    });
-    processes.push(process);
-    await process.logged('scheduler started');
-    return process;
-  }
-
   it.each(points)(
     'rows 23 to 25, reported 12: at %s loses and doubles nothing',
     async (point) => {
-      const victim = await start({ DRYDOCK_CRASH_AT: point });
+      const { queue, world } = schedulers;
+      const victim = await schedulers.start({ DRYDOCK_CRASH_AT: point });
       await queue.enqueue(anEvent(), { deliveryKeys: [], debounceMs: 0, maxDebounceMs: 0 });
       expect(await victim.ended).toEqual({ code: null, signal: 'SIGKILL' });
       const freeAtMs = systemClock.nowMs() + leaseTtlMs;
 
-      await start();
+      await schedulers.start();
       const isThereAtMs = systemClock.nowMs();
       const task = await eventually(async () => {
         const now = await queue.get(taskId);
@@ -138,8 +94,9 @@ describe('a scheduler of a cluster that is killed', () => {
   );
 
   it('is healthy, elects itself, and hands the lead over when it stops', async () => {
-    const one = await start();
-    const two = await start();
+    const { queue } = schedulers;
+    const one = await schedulers.start();
+    const two = await schedulers.start();
 
     one.kill('SIGTERM');
 
