@@ -87,15 +87,31 @@ export function cgroupRoots(mounts: string): readonly string[] {
 }
 
 function cgroupPids(name: string): ReadonlySet<number> {
-  const pids = cgroupsOf(name).flatMap((root) =>
-    foldersBelow(root).flatMap((folder) => readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n')),
-  );
-  return new Set(pids.filter((pid) => pid !== '').map(Number));
+  return new Set(cgroupsOf(name).flatMap(pidsBelow));
+}
+
+/** The processes of a cgroup and of all below it. */
+export function pidsBelow(cgroup: string): readonly number[] {
+  return foldersBelow(cgroup)
+    .flatMap((folder) => ifThere(() => readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n')))
+    .filter((pid) => pid !== '')
+    .map(Number);
+}
+
+/** Those who are ended remove cgroups of their own on their way: what is gone holds nothing. */
+function ifThere<T>(read: () => readonly T[]): readonly T[] {
+  try {
+    return read();
+  } catch (error) {
+    // A file of a cgroup that goes after it was opened reads as ENODEV.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENODEV')) return [];
+    throw error;
+  }
 }
 
 /** A folder and all below it, the innermost last. Files of a cgroup are not for deleting, its folders are. */
 function foldersBelow(folder: string): readonly string[] {
-  const inner = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const inner = ifThere(() => readdirSync(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   return [folder, ...inner.flatMap((entry) => foldersBelow(join(folder, entry.name)))];
 }
 
