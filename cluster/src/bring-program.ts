@@ -3,12 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { baseImage } from './base-image.ts';
+import { pullBaseImage } from './pull-base-image.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import { run, runOk } from './run.ts';
 
 /**
  * Makes an image of one TypeScript file, which imports nothing but Node's own, on the base of all images, and gives it
- * to the node under a new tag of this name. Needs buildah, which has the base. Returns `name:tag`.
+ * to the node under a new tag of this name. Needs buildah. Returns `name:tag`.
  */
 export async function bringProgram(
   node: ClusterNode,
@@ -22,6 +23,7 @@ export async function bringProgram(
   const inside = `/app/${basename(program)}`;
   let container: string | null = null;
   try {
+    await pullBaseImage(signal);
     container = await buildah('from', '--pull-never', baseImage);
     await buildah('copy', '--quiet', container, program, inside);
     const start = JSON.stringify(['/usr/local/bin/node', inside]);

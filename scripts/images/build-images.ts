@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { baseImage, baseImageArchive, holdLock } from '../../cluster/start-cluster.ts';
+import { holdLock, pullBaseImage } from '../../cluster/start-cluster.ts';
 import { clientSettings } from './client-settings.ts';
 import { imageKey, inputsOf, type ImageName } from './image-inputs.ts';
 
@@ -44,7 +44,7 @@ export async function buildImages(options: ImageOptions): Promise<readonly Built
     signal,
     onWait: ({ pid, doing }) => onProgress(`waiting for process ${pid}, which is ${doing}`),
   });
-  const base = await baseId(onProgress, signal);
+  const base = await pullBaseImage(signal, onProgress);
   const built: BuiltImage[] = [];
   for (const name of names) {
     const key = imageKey(root, base, await inputsOf(root, name));
@@ -63,32 +63,13 @@ export async function buildImages(options: ImageOptions): Promise<readonly Built
   return built;
 }
 
-/** What the base is, so that a new one makes new images. If it is not there it is the test cluster's, or fetched. */
-async function baseId(onProgress: (step: string) => void, signal: AbortSignal): Promise<string> {
-  const ask = () =>
-    run('buildah', ['inspect', '--type', 'image', '--format', '{{.FromImageID}}', baseImage], { signal });
-  try {
-    return (await ask()).stdout.trim();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new Error('There is no buildah on PATH, which builds the images: apt-get install buildah', {
-        cause: error,
-      });
-    signal.throwIfAborted();
-  }
-  const archive = baseImageArchive();
-  onProgress(archive === null ? `fetching ${baseImage}` : `taking ${baseImage} as it was made on this machine`);
-  await run('buildah', ['pull', '--quiet', archive === null ? baseImage : `docker-archive:${archive}`], { signal });
-  return (await ask()).stdout.trim();
-}
-
 /** The Redis that the chart runs, for test clusters, which reach no registry: Debian's, under a name of tests. */
 export async function buildTestRedis({ root, signal, onProgress = () => undefined }: Omit<ImageOptions, 'names'>) {
   const file = 'scripts/images/redis.Dockerfile';
   const folder = join(root, '.cache', 'images');
   await mkdir(folder, { recursive: true });
   await using _lock = await holdLock(`images-${root}`.slice(-90), () => 'building the images', { signal });
-  const key = imageKey(root, await baseId(onProgress, signal), [file]);
+  const key = imageKey(root, await pullBaseImage(signal, onProgress), [file]);
   const image = { reference: `localhost/drydock-test/redis:${key}`, archive: join(folder, `redis-${key}.tar`) };
   if (!(await isFile(image.archive))) {
     onProgress('building an image of Redis');
@@ -170,8 +151,13 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-/** Archives of earlier inputs: each is some 150 MB. */
+/** What was built of earlier inputs, some 150 MB each as an archive and as much in buildah's store. */
 async function removeOthers(folder: string, { name, archive }: BuiltImage): Promise<void> {
   const stale = (await readdir(folder)).filter((file) => file.startsWith(`${name}-`) && join(folder, file) !== archive);
-  await Promise.all(stale.map((file) => rm(join(folder, file), { force: true })));
+  for (const file of stale) {
+    const key = /-([0-9a-f]{16})[.]tar$/.exec(file)?.[1];
+    // Layers that others have too stay. It may have been removed by hand.
+    if (key !== undefined) await run('buildah', ['rmi', `localhost/drydock/${name}:${key}`]).catch(() => undefined);
+    await rm(join(folder, file), { force: true });
+  }
 }
