@@ -2,6 +2,7 @@ import { accessSync, constants, globSync, mkdirSync, readFileSync, rmSync } from
 import { delimiter, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { needsBuild, removeAbandoned, whyNoCluster } from '../cluster/start-cluster.ts';
+import { prepareChart } from './chart/install-chart.ts';
 import { clusterSuites, planSuite } from './cluster-tests.ts';
 import { root, runCommand } from './run-command.ts';
 import { writeCounts, type TestCounts } from './test-counts.ts';
@@ -62,6 +63,7 @@ const setArgs = [...sets[name]];
 const node24 = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
 const skipped: { files: number; why: string }[] = [];
 let failedBuilds = 0;
+let hasNodeSuites = false;
 
 function leaveOut(pattern: string, files: number, why: string): void {
   setArgs.push(`--testPathIgnorePatterns=${pattern}`);
@@ -88,22 +90,48 @@ if (name === 'all') {
       next = planSuite(suite, selected, { why, isBuilt: true });
     }
     if (next.kind === 'skip') leaveOut(next.pattern, next.files, `no ${suite.level} cluster: ${next.why}`);
+    else if (suite.level === 'full') hasNodeSuites = selected.some((file) => new RegExp(suite.pattern).test(file));
+  }
+  if (hasNodeSuites) {
+    // Nor are the images.
+    const onProgress = (step: string) => process.stderr.write(`${step}\n`);
+    try {
+      await prepareChart({ signal: AbortSignal.timeout(1_800_000), onProgress });
+    } catch (error) {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      failedBuilds += 1;
+    }
   }
 }
 
-const reportFile = join(root, '.cache', 'results', `jest-${name}.json`);
-mkdirSync(dirname(reportFile), { recursive: true });
-rmSync(reportFile, { force: true });
-const { exitCode } = await runCommand(
-  'node',
-  [...node24, ...setArgs, '--json', `--outputFile=${reportFile}`, ...jestArgs],
-  { show: true },
-);
+/** One jest over what the arguments choose. */
+async function runJest(part: string, args: readonly string[]): Promise<TestCounts> {
+  const reportFile = join(root, '.cache', 'results', `jest-${part}.json`);
+  mkdirSync(dirname(reportFile), { recursive: true });
+  rmSync(reportFile, { force: true });
+  const outputs = ['--json', `--outputFile=${reportFile}`];
+  const { exitCode } = await runCommand('node', [...node24, ...args, ...outputs, ...jestArgs], { show: true });
+  return countsOf(reportFile, exitCode);
+}
+
+const parts: TestCounts[] = [];
+if (hasNodeSuites) {
+  const isNodeSuite = '[.]cluster[.]test[.]ts$';
+  parts.push(await runJest(name, [...setArgs, `--testPathIgnorePatterns=${isNodeSuite}`, '--passWithNoTests']));
+  // Each takes the whole machine: one at a time, and nothing beside it.
+  const onlyThese = ['packages/*/src', '{cluster,e2e,scripts}'].map(
+    (folder) => `--testMatch=<rootDir>/${folder}/**/*.cluster.test.ts`,
+  );
+  parts.push(await runJest(`${name}-nodes`, [...setArgs, ...onlyThese, '--runInBand']));
+} else {
+  parts.push(await runJest(name, setArgs));
+}
 
 if (name === 'all') await removeAbandoned(AbortSignal.timeout(120_000));
 
-const counts = countsOf(reportFile, exitCode);
-const failed = counts.failed + failedBuilds;
-writeCounts(name, { ...counts, failed, skipped: skipped.reduce((sum, { files }) => sum + files, counts.skipped) });
+const sum = (count: keyof TestCounts) => parts.reduce((total, part) => total + part[count], 0);
+const failed = sum('failed') + failedBuilds;
+const leftOut = skipped.reduce((total, { files }) => total + files, 0);
+writeCounts(name, { passed: sum('passed'), failed, skipped: sum('skipped') + leftOut });
 for (const { files, why } of skipped) process.stdout.write(`${files} suites were skipped: ${why}.\n`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -11,12 +11,24 @@ import { helm } from './helm.ts';
 /** Addresses of Services in test clusters, which have no DNS: from the part of their range that is given out by hand. */
 const addresses = { gateway: '10.96.0.81', redis: '10.96.0.63' };
 
-/** How the chart is installed. */
-export interface ChartInstallation {
-  /** Values beside those of `testClusterValues`; they go over them. */
-  readonly values?: object;
+/** Who is told of it, and may stop it. */
+interface Preparation {
   readonly signal: AbortSignal;
   readonly onProgress?: (step: string) => void;
+}
+
+/** How the chart is installed. */
+export interface ChartInstallation extends Preparation {
+  /** Values beside those of `testClusterValues`; they go over them. */
+  readonly values?: object;
+}
+
+/** Builds or fetches all that is installed, and helm: minutes on a new machine, then nothing. */
+export async function prepareChart({ signal, onProgress = () => undefined }: Preparation) {
+  const images = await buildImages({ root, names: imageNames, signal, onProgress });
+  const redis = await buildTestRedis({ root, signal, onProgress });
+  await helm(['version']);
+  return { images, redis };
 }
 
 /**
@@ -27,8 +39,7 @@ export async function installChart(cluster: Cluster, options: ChartInstallation)
   const { values = {}, signal, onProgress = () => undefined } = options;
   const { node } = cluster;
   if (node === null) throw new Error('this cluster has no node that images could be given to');
-  const images = await buildImages({ root, names: imageNames, signal, onProgress });
-  const redis = await buildTestRedis({ root, signal, onProgress });
+  const { images, redis } = await prepareChart({ signal, onProgress });
   onProgress('giving the images to the node');
   for (const { archive } of [...images, redis]) await node.importImage(archive, signal);
   const tags = Object.fromEntries(images.map(({ name, reference }) => [name, reference.split(':').at(-1) ?? '']));
