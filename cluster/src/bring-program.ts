@@ -16,6 +16,7 @@ export async function bringProgram(
   { name, program }: { readonly name: string; readonly program: string },
   signal: AbortSignal,
 ): Promise<string> {
+  await pullBaseImage(signal);
   const folder = await mkdtemp(join(tmpdir(), 'drydock-program-'));
   const reference = `${name}:test-${randomBytes(4).toString('hex')}`;
   const archive = join(folder, 'image.tar');
@@ -23,7 +24,6 @@ export async function bringProgram(
   const inside = `/app/${basename(program)}`;
   let container: string | null = null;
   try {
-    await pullBaseImage(signal);
     container = await buildah('from', '--pull-never', baseImage);
     await buildah('copy', '--quiet', container, program, inside);
     const start = JSON.stringify(['/usr/local/bin/node', inside]);
