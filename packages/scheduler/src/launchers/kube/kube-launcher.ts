@@ -71,7 +71,16 @@ export class KubeLauncher implements Launcher {
   }
 
   async adopt(runId: RunId, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit | null> {
-    const job = await this.#find(runId, signal);
+    // Also by who wants it no more: it can only be ended when it is known.
+    const left = leaving(signal);
+    let job: JobFacts | null;
+    try {
+      job = await this.#find(runId, left);
+    } catch (error) {
+      const stopped = stoppedBy(left);
+      if (stopped !== null) return stopped;
+      throw error;
+    }
     if (job === null) return null;
     const deadlineSeconds = Math.max(0, (job.deadlineSeconds ?? 0) - this.#settings.startAllowanceSeconds);
     return this.#follow(job, deadlineSeconds, signal, leftMs);
