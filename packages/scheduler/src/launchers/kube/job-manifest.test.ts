@@ -86,7 +86,17 @@ describe('the Job of a run', () => {
     );
   });
 
-  it('has another name for every launch, and for every spare', () => {
+  it('reported 29: asks for one pod, once, and for no other before that one has ended', () => {
+    expect(buildJob(aJobRun(), jobSettings, defaults).spec).toMatchObject({
+      parallelism: 1,
+      completions: 1,
+      backoffLimit: 0,
+      podReplacementPolicy: 'Failed',
+      template: { spec: { restartPolicy: 'Never' } },
+    });
+  });
+
+  it('reported 29: has another name for every launch, and for every spare', () => {
     expect(
       new Set([jobName('0123456789abcdef-1'), jobName('0123456789abcdef-2'), jobName('0123456789abcdef-1', 1)]).size,
     ).toBe(3);
