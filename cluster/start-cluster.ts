@@ -8,4 +8,3 @@ export { pullBaseImage } from './src/pull-base-image.ts';
 export { kubectlPath } from './src/build-programs.ts';
 export { holdLock } from './src/hold-lock.ts';
 export { bringProgram } from './src/bring-program.ts';
-export { otherRuntimeHandler } from './src/node-plan.ts';

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClusterNode } from './cluster-node.ts';
 import { busyboxImage } from './images.ts';
 import type { Level } from './levels.ts';
+import { otherRuntimeHandler } from './node-plan.ts';
 import { run } from './run.ts';
 import { startCluster, stopCluster, type Cluster } from './start-cluster.ts';
 import { leftovers, nothing, testName, testPrograms, whyNotStarted } from './testing/test-cluster.ts';
@@ -189,6 +190,20 @@ describe.each([
     const output = await cluster.runPod('outwards', `${tries('1.1.1.1', 80)}; ip route | head -1`);
 
     expect(output.match(/through/)).toBeNull();
+  });
+
+  test_('runs a pod of another runtime class', async () => {
+    const metadata = { name: 'another' };
+    await cluster.apply({
+      apiVersion: 'node.k8s.io/v1',
+      kind: 'RuntimeClass',
+      metadata,
+      handler: otherRuntimeHandler,
+    });
+
+    const output = await cluster.runPod('elsewhere', 'echo in another', { runtimeClassName: metadata.name });
+
+    expect(output).toBe('in another');
   });
 
   test_('runs pods again after its kubelet was stopped and started', async () => {
