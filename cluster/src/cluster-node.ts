@@ -8,7 +8,7 @@ import { poll } from './poll.ts';
 import { isAlive, type ProcessId } from './proc.ts';
 import type { Programs } from './programs-of-machine.ts';
 import { listenInside, startRelay, type Network } from './relay.ts';
-import { importImage, startNodePart } from './start-node.ts';
+import { importImage, listImages, startNodePart } from './start-node.ts';
 
 /** A server of this process that listens inside a network of the cluster. */
 export interface InsideListener {
@@ -34,6 +34,8 @@ export interface ClusterNode {
   readonly worldAddress: string;
   /** Gives containerd the images of an archive (`docker save`, `buildah push docker-archive:` or `oci-archive:`). */
   importImage(archive: string, signal: AbortSignal): Promise<void>;
+  /** What containerd has, by name and tag, registry included. */
+  listImages(signal: AbortSignal): Promise<readonly string[]>;
   /** Ends kubelet at once, as if the node were gone: pods go on, and nobody tells of them. */
   stopKubelet(): Promise<void>;
   startKubelet(): void;
@@ -51,6 +53,7 @@ export function clusterNode(layout: Layout, node: NodeLayout, programs: Programs
     address: node.address,
     worldAddress,
     importImage: (archive, signal) => importImage(layout, programs, archive, signal),
+    listImages: (signal) => listImages(layout, programs, signal),
     async stopKubelet() {
       const kubelet = readState(layout.stateFile)?.processes['kubelet'];
       if (kubelet !== undefined) await end(kubelet);

@@ -129,8 +129,23 @@ export async function importImage(
   archive: string,
   signal: AbortSignal,
 ): Promise<void> {
+  await askContainerd(layout, programs, ['images', 'import', archive], signal);
+}
+
+/** The names of what was given to it, and of what it pulled. */
+export async function listImages(layout: Layout, programs: Programs, signal: AbortSignal): Promise<readonly string[]> {
+  const names = await askContainerd(layout, programs, ['images', 'list', '--quiet'], signal);
+  return names.split('\n').filter((name) => name !== '');
+}
+
+async function askContainerd(
+  layout: Layout,
+  programs: Programs,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
   const ctr = [programs.path('ctr'), '--address', containerdSocket(layout), '--namespace', 'k8s.io'];
-  await runOk(join(layout.folder, 'enter-node'), [...ctr, 'images', 'import', archive], { signal, timeoutMs: 300_000 });
+  return runOk(join(layout.folder, 'enter-node'), [...ctr, ...args], { signal, timeoutMs: 300_000 });
 }
 
 function startContainerd(layout: Layout, programs: Programs): Part {

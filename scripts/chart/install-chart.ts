@@ -41,7 +41,9 @@ export async function installChart(cluster: Cluster, options: ChartInstallation)
   if (node === null) throw new Error('this cluster has no node that images could be given to');
   const { images, redis } = await prepareChart({ signal, onProgress });
   onProgress('giving the images to the node');
-  for (const { archive } of [...images, redis]) await node.importImage(archive, signal);
+  const there = new Set(await node.listImages(signal));
+  for (const { reference, archive } of [...images, redis])
+    if (!there.has(reference)) await node.importImage(archive, signal);
   const tags = Object.fromEntries(images.map(({ name, reference }) => [name, reference.split(':').at(-1) ?? '']));
   onProgress('installing the chart');
   await installRelease(cluster.kubeconfigPath, [testClusterValues(tags, redis.reference), values]);

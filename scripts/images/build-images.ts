@@ -5,7 +5,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { holdLock, pullBaseImage } from '../../cluster/start-cluster.ts';
@@ -58,7 +58,7 @@ export async function buildImages(options: ImageOptions): Promise<readonly Built
       onProgress(`built the image ${name}: ${(size / 1e6).toFixed(0)} MB, ${seconds} s`);
     }
     built.push(image);
-    await removeOthers(folder, image);
+    await removeOthers(image);
   }
   return built;
 }
@@ -69,12 +69,13 @@ export async function buildTestRedis({ root, signal, onProgress = () => undefine
   const folder = join(root, '.cache', 'images');
   await mkdir(folder, { recursive: true });
   await using _lock = await holdLock(`images-${root}`.slice(-90), () => 'building the images', { signal });
-  const key = imageKey(root, await pullBaseImage(signal, onProgress), [file]);
+  const key = imageKey(root, await pullBaseImage(signal, onProgress), [file, 'scripts/images/collect-root.sh']);
   const image = { reference: `localhost/drydock-test/redis:${key}`, archive: join(folder, `redis-${key}.tar`) };
   if (!(await isFile(image.archive))) {
     onProgress('building an image of Redis');
     await build(image, { root, file, args: [], signal });
   }
+  await removeOthers(image);
   return image;
 }
 
@@ -151,13 +152,15 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-/** What was built of earlier inputs, some 150 MB each as an archive and as much in buildah's store. */
-async function removeOthers(folder: string, { name, archive }: BuiltImage): Promise<void> {
-  const stale = (await readdir(folder)).filter((file) => file.startsWith(`${name}-`) && join(folder, file) !== archive);
-  for (const file of stale) {
-    const key = /-([0-9a-f]{16})[.]tar$/.exec(file)?.[1];
+/** What was built of earlier inputs, up to 150 MB each as an archive and as much in buildah's store. */
+async function removeOthers({ reference, archive }: Pick<BuiltImage, 'reference' | 'archive'>): Promise<void> {
+  const folder = dirname(archive);
+  const repository = reference.slice(0, reference.lastIndexOf(':'));
+  for (const file of await readdir(folder)) {
+    const [, name, key] = /^([a-z]+)-([0-9a-f]{16})[.]tar$/.exec(file) ?? [];
+    if (name !== basename(repository) || key === undefined || join(folder, file) === archive) continue;
     // Layers that others have too stay. It may have been removed by hand.
-    if (key !== undefined) await run('buildah', ['rmi', `localhost/drydock/${name}:${key}`]).catch(() => undefined);
+    await run('buildah', ['rmi', `${repository}:${key}`]).catch(() => undefined);
     await rm(join(folder, file), { force: true });
   }
 }
