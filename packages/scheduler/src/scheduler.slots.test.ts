@@ -12,7 +12,7 @@ import { sha, subject } from './testing/world-gateway.ts';
 const places = 3;
 const exits: readonly AgentExit[] = [
   exitedWell,
-  { ...exitedWell, code: 1 },
+  { kind: 'exited', code: 1, signal: null, lastWords: '' },
   { kind: 'timed-out' },
   { kind: 'failed', class: 'infra', reason: 'NodeLost', message: '' },
   { kind: 'failed', class: 'oom', reason: 'OOMKilled', message: '' },
