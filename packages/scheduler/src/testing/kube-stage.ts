@@ -59,6 +59,8 @@ export type Said =
 export interface SaidOfPod {
   readonly preflight?: Said;
   readonly agent?: Said;
+  /** A container that somebody else put beside the agent. */
+  readonly sidecar?: Said;
   readonly reason?: string;
   readonly message?: string;
   readonly conditions?: readonly { type: string; status: string; reason?: string; message?: string }[];
@@ -168,12 +170,16 @@ export class KubeStage implements AsyncDisposable {
   }
 
   /** By hand, of a pod by its name. */
-  async sayPod(name: string, phase: string, { preflight, agent, ...rest }: SaidOfPod): Promise<void> {
+  async sayPod(name: string, phase: string, { preflight, agent, sidecar, ...rest }: SaidOfPod): Promise<void> {
+    const containers = [
+      ...(agent === undefined ? [] : [containerStatus('agent', agent)]),
+      ...(sidecar === undefined ? [] : [containerStatus('istio-proxy', sidecar)]),
+    ];
     const status = {
       phase,
       ...rest,
       ...(preflight === undefined ? {} : { initContainerStatuses: [containerStatus('preflight', preflight)] }),
-      ...(agent === undefined ? {} : { containerStatuses: [containerStatus('agent', agent)] }),
+      ...(containers.length === 0 ? {} : { containerStatuses: containers }),
     };
     const place = { namespace: this.namespace, name };
     await this.client.patch(pods, place, { status }, { subresource: 'status', signal: this.#ending.signal });
