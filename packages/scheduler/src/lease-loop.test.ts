@@ -21,7 +21,7 @@ describe('runLeaseLoop', () => {
     expect(stage.launcher.running).toBe(1);
   });
 
-  it('finds what nobody told it of by asking now and then', async () => {
+  it('reported 6: finds what nobody told it of by asking now and then', async () => {
     stage.queue.onWake = () => () => undefined;
     stage.start({ pollMs: 1000 });
     await stage.clock.advance(10);

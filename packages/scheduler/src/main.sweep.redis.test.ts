@@ -51,7 +51,7 @@ const never = new AbortController().signal;
     return world.listOpenMergeRequests(forge, { projectId: query.get('projectId'), updatedAfterMs, cursor });
   }
 
-  it('queues what no webhook told of, of the projects that it is for, and ends with 0', async () => {
+  it('reported 37: queues what no webhook told of, of the projects that it is for, and ends with 0', async () => {
     const [ours, other] = [world.addProject(1), world.addProject(2)];
     const taskId = world.change(ours, 1, Date.now());
     const foreign = world.change(other, 1, Date.now());

@@ -344,7 +344,7 @@ describe('schedulers of a cluster', () => {
     await scheduler.stop();
   }, 120_000);
 
-  it('reported 30: pay for nothing again when an event comes again, long after its Job is gone', async () => {
+  it('reported 23 and 30: pay for nothing again when an event comes again, long after its Job is gone', async () => {
     const one = await start();
     await queue.enqueue(anEvent(), atOnce);
     gateway.submitReview(await recorded(runId()));

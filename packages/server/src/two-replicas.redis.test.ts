@@ -50,7 +50,7 @@ describe('two servers on one Redis', () => {
     });
   }
 
-  it('rows 4, 41, G6: queues one task for a thousand copies of one delivery that come at once', async () => {
+  it('rows 4, 41, G6, reported 37: queues one task for a thousand copies of one delivery that come at once', async () => {
     const body = aHook({ iid: 1 });
     const headers = signedHeaders(body, 'delivery-1');
 
@@ -59,7 +59,7 @@ describe('two servers on one Redis', () => {
     expect(await queues[0]?.stats()).toMatchObject({ waiting: 1 });
   });
 
-  it('row 41: knows a copy by its body when each has an id of its own, and by its id when each has a body of its own', async () => {
+  it('row 41, reported 28: knows a copy by its body when each has an id of its own, and by its id when each has a body of its own', async () => {
     const body = aHook({ iid: 2 });
 
     expect(await sendAll((copy) => ({ ...tokenHeaders, 'idempotency-key': `own-${String(copy)}` }), body)).toEqual({

@@ -441,7 +441,7 @@ describe('the sweep', () => {
     expect(await waiting()).toEqual([taskId]);
   });
 
-  it('raises an alarm for a webhook that the forge stopped, once, and counts it', async () => {
+  it('reported 39: raises an alarm for a webhook that the forge stopped, once, and counts it', async () => {
     const [one] = [1, 2, 3, 4].map((id) => world.addProject(id));
     const shown = (state: 'sending' | 'off', lastFailedId: string | null) =>
       world.hooks.set(one ?? '', [{ hookId: '5', state, lastFailedId }]);

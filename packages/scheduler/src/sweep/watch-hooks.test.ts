@@ -120,7 +120,7 @@ describe('failed deliveries of our webhooks', () => {
     expect(warnings.filter((message) => message === 'failed delivery given up')).toHaveLength(3);
   });
 
-  it('are all brought after an hour in which the server was away', async () => {
+  it('reported 39: are all brought after an hour in which the server was away', async () => {
     const ids = Array.from({ length: 8 }, () => fail('comment'));
     world.resend = failAgain;
     await rounds(12);

@@ -22,7 +22,7 @@ describe('a server process', () => {
 
   const key = { 'idempotency-key': 'delivery-1' };
 
-  it('row 1: killed before it stored has told nobody that it did, and left nothing behind', async () => {
+  it('row 1, reported 35: killed before it stored has told nobody that it did, and left nothing behind', async () => {
     await using proxy = await startTcpFaultProxy({ upstream: { port: redis.port } });
     await using queue = await queueOf(redis.port);
     await using server = await startServerProcess(proxy.port);
@@ -38,7 +38,7 @@ describe('a server process', () => {
     expect(await next.post(7, key)).toMatchObject({ status: 200, outcome: 'queued' });
   });
 
-  it('row 2: killed after it stored and before it answered has queued once; sent again is a duplicate', async () => {
+  it('row 2, reported 35: killed after it stored and before it answered has queued once; sent again is a duplicate', async () => {
     await using proxy = await startTcpFaultProxy({ upstream: { port: redis.port } });
     await using queue = await queueOf(redis.port);
     await using server = await startServerProcess(proxy.port);
