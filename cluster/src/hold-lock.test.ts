@@ -1,12 +1,23 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { holdLock, type LockHolder } from './hold-lock.ts';
+import { poll } from './poll.ts';
 
 const signal = AbortSignal.timeout(20_000);
 const aName = () => `test-${randomBytes(6).toString('hex')}`;
+
+/** A process that holds it, and says so, until it is killed. */
+function spawnHolder(name: string) {
+  const module = JSON.stringify(join(import.meta.dirname, 'hold-lock.ts'));
+  const program = `import { holdLock } from ${module};
+    await holdLock('${name}', () => 'dying', { signal: new AbortController().signal });
+    console.log('held'); setInterval(() => undefined, 1000);`;
+  return spawn(process.execPath, ['--input-type=module', '-e', program]);
+}
 
 describe('holdLock', () => {
   it('lets one in at a time, and tells the others who is in', async () => {
@@ -32,11 +43,7 @@ describe('holdLock', () => {
 
   it('is free as soon as its holder was killed', async () => {
     const name = aName();
-    const module = JSON.stringify(join(import.meta.dirname, 'hold-lock.ts'));
-    const program = `import { holdLock } from ${module};
-      await holdLock('${name}', () => 'dying', { signal: new AbortController().signal });
-      console.log('held'); setInterval(() => undefined, 1000);`;
-    const holder = spawn(process.execPath, ['--input-type=module', '-e', program]);
+    const holder = spawnHolder(name);
     await once(holder.stdout, 'data');
     let waitedFor: number | undefined;
 
@@ -49,6 +56,21 @@ describe('holdLock', () => {
     });
 
     expect(waitedFor).toBe(holder.pid);
+  });
+
+  it('is free when its holder was killed before it took a waiter in', async () => {
+    const name = aName();
+    const holder = spawnHolder(name);
+    await once(holder.stdout, 'data');
+    holder.kill('SIGSTOP');
+
+    const waiting = holdLock(name, () => 'after it', { signal });
+    const sockets = () => readFileSync('/proc/net/unix', 'utf8').split(`@drydock-${name}\n`).length - 1;
+    await poll(() => sockets() === 2, { what: 'it waits', timeoutMs: 10_000, everyMs: 5, signal });
+    holder.kill('SIGKILL');
+
+    await using lock = await waiting;
+    expect(lock).toBeDefined();
   });
 
   it('is not waited for once the wait is aborted', async () => {

@@ -72,13 +72,13 @@ async function waitForHolder(path: string, signal: AbortSignal, onWait: (holder:
     const holder = LockHolder.safeParse(parseJson(text));
     if (holder.success) onWait(holder.data);
   });
-  // The holder left before we connected, or died: either way the next try tells.
+  // The holder left before we connected, or died before it took us in: either way the next try tells.
   socket.on('error', () => undefined);
-  try {
-    await once(socket, 'close', { signal });
-  } finally {
-    socket.destroy();
-  }
+  const leave = () => socket.destroy();
+  signal.addEventListener('abort', leave, { once: true });
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  signal.removeEventListener('abort', leave);
+  signal.throwIfAborted();
 }
 
 function parseJson(text: string): unknown {
