@@ -1,5 +1,5 @@
 export type { CoreV1Event, V1Job, V1Pod, V1PodSpec, V1PodTemplateSpec, V1TokenReview } from '@kubernetes/client-node';
-export { events, jobs, leases, pods, tokenReviews } from './builtin-resources.ts';
+export { events, jobs, pods, tokenReviews } from './builtin-resources.ts';
 export type {
   KubeContainerStatus,
   KubeEvent,
