@@ -1,3 +1,4 @@
+import type { TaskId } from '@drydock/core';
 import type { TaskQueue } from '@drydock/queue';
 import type { BadNetwork } from './bad-network.ts';
 import type { MortalProcess } from './mortal-process.ts';
@@ -25,10 +26,10 @@ export function queueHeldBy(process: MortalProcess, network: BadNetwork, queue: 
   return new Proxy(held, {
     get(target, name): unknown {
       if (name !== 'onWake') return Reflect.get(target, name, target);
-      return (listener: () => void) =>
+      return (listener: () => void, interruptOf?: TaskId) =>
         queue.onWake(() => {
           if (!process.isDead && !process.isFrozen) listener();
-        });
+        }, interruptOf);
     },
   });
 }

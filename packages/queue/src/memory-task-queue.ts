@@ -111,7 +111,7 @@ export class MemoryTaskQueue implements TaskQueue {
     if (!isLate) this.#paths.set(projectKeyOf(request.subject), request.projectPath);
     this.#records.put(record, nowMs, kind, { who: options.by ?? 'server', detail: requestText(request) });
     this.#deliveries.remember(options.deliveryKeys, nowMs + this.#settings.deliveryTtlMs);
-    this.#hint();
+    this.#hint(kind === 'superseding' ? taskId : undefined);
     return { kind, taskId };
   }
 
@@ -273,7 +273,7 @@ export class MemoryTaskQueue implements TaskQueue {
     const record = this.#records.find(taskId, nowMs);
     if (record === null || !isRunning(record)) return { kind: 'absent' };
     this.#records.put(withInterrupt(record, interrupt), nowMs, 'interrupted', { who: 'server', detail: interrupt });
-    this.#hint();
+    this.#hint(taskId);
     return { kind: 'interrupted' };
   }
 
@@ -286,7 +286,7 @@ export class MemoryTaskQueue implements TaskQueue {
     const after = cancel(record, { kind: 'cancelled', why: `cancelled by ${who}` }, nowMs);
     this.#records.put(after, nowMs, what, { who });
     if (what === 'cancelled') this.#records.count(nowMs);
-    this.#hint();
+    this.#hint(taskId);
     return what;
   }
 
@@ -341,8 +341,8 @@ export class MemoryTaskQueue implements TaskQueue {
     this.#now();
   }
 
-  onWake(listener: () => void): () => void {
-    return this.#wake.add(listener);
+  onWake(listener: () => void, interruptOf?: TaskId): () => void {
+    return this.#wake.add(listener, interruptOf);
   }
 
   async close(): Promise<void> {
@@ -354,9 +354,9 @@ export class MemoryTaskQueue implements TaskQueue {
     return this.#nowMs();
   }
 
-  #hint(): void {
+  #hint(interrupted?: TaskId): void {
     queueMicrotask(() => {
-      this.#wake.wake();
+      this.#wake.wake(interrupted);
     });
   }
 

@@ -200,7 +200,7 @@ export const interrupt = redisLua({
   file: 'interrupt.lua',
   keys: (input: ScriptContext & { readonly taskId: TaskId; readonly interrupt: Interrupt }) =>
     taskKeys(input, input.taskId),
-  args: (input) => [...commonArgs(input), input.interrupt],
+  args: (input) => [...commonArgs(input), input.interrupt, input.taskId],
   reply: z.enum(['interrupted', 'absent']),
 });
 

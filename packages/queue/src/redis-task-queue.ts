@@ -260,8 +260,8 @@ export class RedisTaskQueue implements TaskQueue {
     });
   }
 
-  onWake(listener: () => void): () => void {
-    return this.#wake.add(listener);
+  onWake(listener: () => void, interruptOf?: TaskId): () => void {
+    return this.#wake.add(listener, interruptOf);
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { TaskId } from '@drydock/core';
 import type { RedisConnection } from './redis-connection.ts';
 import { WakeListeners } from './wake-listeners.ts';
 
@@ -16,9 +17,9 @@ export class RedisWake {
     this.#channel = channel;
   }
 
-  add(listener: () => void): () => void {
+  add(listener: () => void, interruptOf?: TaskId): () => void {
     this.#subscriber ??= this.#subscribe();
-    return this.#listeners.add(listener);
+    return this.#listeners.add(listener, interruptOf);
   }
 
   close(): void {
@@ -30,13 +31,13 @@ export class RedisWake {
     // Silence is normal here, so no socket timeout; a dead peer shows by TCP keep-alive.
     const subscriber = this.#redis.duplicate({ lazyConnect: false, autoResubscribe: false, socketTimeout: undefined });
     subscriber.on('error', () => undefined); // the main connection reports what is wrong with Redis
-    subscriber.on('message', () => {
-      this.#listeners.wake();
+    subscriber.on('message', (_channel, about) => {
+      this.#listeners.wake(about === '1' ? undefined : about);
     });
     subscriber.on('ready', () => {
       subscriber.subscribe(this.#channel).then(
         () => {
-          this.#listeners.wake();
+          this.#listeners.wakeAll();
         },
         () => {
           if (this.#subscriber === subscriber) subscriber.disconnect(true);

@@ -297,10 +297,10 @@ export interface TaskQueue {
   ping(): Promise<void>;
 
   /**
-   * Calls `listener` when a task may be ready or a running one was interrupted. A hint that saves waiting: it may be
-   * missed, and is no replacement for asking.
+   * Calls `listener` when a task may be ready or a running one was interrupted; with `interruptOf`, only when that one
+   * was, or when word of it may have been missed. A hint that saves waiting: it is no replacement for asking.
    */
-  onWake(listener: () => void): () => void;
+  onWake(listener: () => void, interruptOf?: TaskId): () => void;
 
   close(): Promise<void>;
 }

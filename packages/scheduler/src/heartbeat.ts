@@ -40,7 +40,7 @@ export interface Heartbeat {
 }
 
 /**
- * Extends a lease three times per lifetime and at every wake-up, until its end: what was stopped still needs it to be
+ * Extends a lease three times per lifetime and when its task is interrupted, until its end: what was stopped still needs it to be
  * put back. Aborts `stop` when the task was interrupted, or when the lease is lost or may be lost. A store that does not
  * answer counts as loss once the lease could have run out by our own monotonic clock.
  */
@@ -55,7 +55,7 @@ export function startHeartbeat(
   let heldUntilMs = clock.monotonicMs() + ttlMs;
   const unsubscribe = queue.onWake(() => {
     wake.abort();
-  });
+  }, held.taskId);
 
   const isHeld = () => clock.monotonicMs() < heldUntilMs;
   function stopIfLost(): void {
@@ -78,7 +78,7 @@ export function startHeartbeat(
   const isEnded = () => over.signal.aborted;
   async function loop(): Promise<void> {
     while (!isEnded() && isHeld()) {
-      await clock.sleep(ttlMs / 3, AbortSignal.any([over.signal, wake.signal]));
+      await clock.sleep(ttlMs / 3, wake.signal);
       wake = new AbortController();
       if (!isEnded()) await beat();
     }
@@ -100,6 +100,7 @@ export function startHeartbeat(
     },
     async end() {
       over.abort();
+      wake.abort();
       unsubscribe();
       await running;
     },

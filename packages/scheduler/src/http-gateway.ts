@@ -188,7 +188,7 @@ export class HttpGateway implements Gateway, SweepGateway {
   }
 
   async #send(call: Call, signal: AbortSignal): Promise<{ status: number; text: string }> {
-    const limit = AbortSignal.timeout(call.timeoutMs);
+    using limit = limitOf(signal, call.timeoutMs);
     const headers: Record<string, string> = { authorization: `Bearer ${this.#settings.controlToken.reveal()}` };
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     try {
@@ -197,12 +197,12 @@ export class HttpGateway implements Gateway, SweepGateway {
         headers,
         body: call.body === undefined ? null : JSON.stringify(call.body),
         redirect: 'manual', // the token must not go elsewhere
-        signal: AbortSignal.any([signal, limit]),
+        signal: limit.signal,
       });
       return { status: response.status, text: await readCapped(response) };
     } catch (cause) {
       if (signal.aborted) throw cause;
-      if (limit.aborted)
+      if (limit.signal.aborted)
         throw new TransientError('gateway.timeout', `the gateway did not answer within ${String(call.timeoutMs)} ms`, {
           cause,
         });
@@ -212,6 +212,24 @@ export class HttpGateway implements Gateway, SweepGateway {
       });
     }
   }
+}
+
+/** As `AbortSignal.any` with a timeout, but that nothing is left of it when the call has ended: thousands wait. */
+function limitOf(signal: AbortSignal, timeoutMs: number): Disposable & { readonly signal: AbortSignal } {
+  const limit = new AbortController();
+  const abort = () => {
+    limit.abort();
+  };
+  const timer = setTimeout(abort, timeoutMs);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  return {
+    signal: limit.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    },
+  };
 }
 
 function queryOf(query: Readonly<Record<string, string | number | null>>): string {

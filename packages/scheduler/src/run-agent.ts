@@ -10,8 +10,8 @@ interface AgentPorts {
   readonly log: Log;
 }
 
-/** How often to look whether the result is in while the agent still runs. */
-const lookEveryMs = 5000;
+/** How often to look whether the result is in while the agent still runs; those in a cluster may be thousands. */
+const lookEveryMs = { inCluster: 10_000, here: 5000 };
 /** How long an agent may go on once its result is in. */
 const lingerMs = 10_000;
 /** Limit of telling the gateway that a token is no longer good. */
@@ -96,14 +96,14 @@ function firstAbort(...signals: readonly AbortSignal[]): Promise<void> {
 }
 
 async function endWhenDone(
-  { gateway, clock, log }: AgentPorts,
+  { gateway, launcher, clock, log }: AgentPorts,
   runId: string,
   enough: AbortController,
   over: AbortSignal,
 ): Promise<void> {
   const isOver = () => over.aborted;
   while (!isOver()) {
-    await clock.sleep(lookEveryMs, over);
+    await clock.sleep(launcher.outlivesUs ? lookEveryMs.inCluster : lookEveryMs.here, over);
     const run = isOver() ? null : await readQuietly(gateway, runId, over);
     if (run === null || (run.result === null && !run.isRevoked)) continue;
     await clock.sleep(lingerMs, over);

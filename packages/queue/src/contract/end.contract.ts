@@ -312,6 +312,32 @@ export function endContract(makeQueue: MakeQueue): void {
       await wokenBy(async () => queue.release(await mustLease(queue), { delayMs: 0, why: 'test' }));
       stop();
     });
+
+    it('tells who holds a task of interrupts of that one alone', async () => {
+      const { queue } = await makeQueue();
+      const { listener, wokenBy } = wakeWaiter();
+      const [mine, other] = [aTaskRequest(), aTaskRequest({ iid: 8 })];
+      const all = wakeWaiter();
+      queue.onWake(all.listener);
+      await all.wokenBy(() => queue.enqueue(mine, atOnce));
+      const held = await mustLease(queue);
+      let count = 0;
+      queue.onWake(() => {
+        count += 1;
+        listener();
+      }, held.taskId);
+      // It may hear once that a connection was made.
+      await wokenBy(() => queue.interrupt(held.taskId, 'superseded'));
+      const before = count;
+
+      await all.wokenBy(() => queue.enqueue(other, atOnce));
+      await all.wokenBy(async () => queue.release(await mustLease(queue), { delayMs: 0, why: 'test' }));
+      expect(count).toBe(before);
+
+      await wokenBy(() => queue.enqueue({ ...mine, headSha: sha('b') }, atOnce));
+      await wokenBy(() => queue.cancel(held.taskId, 'ada'));
+      expect(count).toBe(before + 2);
+    });
   });
 
   describe('close', () => {

@@ -13,7 +13,7 @@ if RUNNING[from] then
   change.interrupt, change.updated = 'cancelled', tonumber(task.updated)
   note(change, task, now, 'cancelling', ARGV[6], '')
   write(KEY, task, change)
-  wake()
+  wake(ID)
   return 'cancelling'
 end
 

@@ -30,6 +30,8 @@ local function is_known(key)
   return not until_ms or until_ms > now
 end
 
+-- Running tasks whose holders are to stop.
+local superseded = {}
 local has_parked = call('EXISTS', PARKED) == 1
 local function show_path(project, known_path, path)
   if path == known_path then return end
@@ -123,6 +125,7 @@ local function one(at)
     reply = 'marked-dirty'
     if not late and (TRIGGER == 'closed' or (HEAD ~= '' and HEAD ~= task.cHead)) then
       reply = 'superseding'
+      superseded[#superseded + 1] = ID
       if task.interrupt ~= 'cancelled' then change.interrupt = TRIGGER == 'closed' and 'closed' or 'superseded' end
     end
   else
@@ -181,4 +184,5 @@ end
 confirm_turns(enter)
 flush()
 if some then wake() end
+for _, id in ipairs(superseded) do wake(id) end
 return replies

@@ -1,5 +1,5 @@
 -- Asks the holder of a running task to stop. A person's cancelling stays.
--- ARGV  4 interrupt
+-- ARGV  4 interrupt  5 task id
 -- reply 'interrupted' | 'absent'
 local now = now_ms()
 local task = load(KEYS[2], now)
@@ -9,5 +9,5 @@ local change = { updated = tonumber(task.updated) }
 if task.interrupt ~= 'cancelled' then change.interrupt = ARGV[4] end
 note(change, task, now, 'interrupted', 'server', ARGV[4])
 write(KEYS[2], task, change)
-wake()
+wake(ARGV[5])
 return 'interrupted'

@@ -161,8 +161,9 @@ local function next_number(previous, epoch)
   return epoch * EPOCH_NUMBERS + previous % EPOCH_NUMBERS + 1
 end
 
-local function wake()
-  call('PUBLISH', ROOT .. 'wake', '1')
+-- With an id: the one who holds that task is to look at it.
+local function wake(id)
+  call('PUBLISH', ROOT .. 'wake', id or '1')
 end
 
 -- What went wrong with one of several, as its reply. What Redis refuses to write, it refuses all of them.
