@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { lookOf } from './text-look.ts';
+import { lookOf, plainLook } from './text-look.ts';
 
 const terminal = (environment: Record<string, string>) =>
   lookOf({ isTerminal: true, columns: 100, environment: { TERM: 'xterm-256color', ...environment } });
@@ -9,6 +9,8 @@ describe('lookOf', () => {
   it('has colours on a terminal and not in a pipe', () => {
     expect(terminal({}).isColoured).toBe(true);
     expect(pipe({}).isColoured).toBe(false);
+    // Node does not know of a pipe that it is no terminal.
+    expect(lookOf({ isTerminal: undefined, columns: undefined, environment: {} })).toEqual(plainLook);
   });
 
   it.each([

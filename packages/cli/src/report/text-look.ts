@@ -14,7 +14,8 @@ export interface TextLook {
 
 /** A place where text is shown. */
 export interface TextPlace {
-  readonly isTerminal: boolean;
+  /** Undefined, as Node has it of a pipe: no. */
+  readonly isTerminal: boolean | undefined;
   /** Undefined where nobody knows. */
   readonly columns: number | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -28,8 +29,12 @@ const defaultWidth = 80;
 
 /** By https://no-color.org, FORCE_COLOR, and what is known of terminals. */
 export function lookOf({ isTerminal, columns, environment }: TextPlace): TextLook {
-  const width = isTerminal ? Math.max(minWidth, columns ?? defaultWidth) : null;
-  return { isColoured: hasColours(isTerminal, environment), hasLinks: isTerminal && hasLinks(environment), width };
+  const width = isTerminal === true ? Math.max(minWidth, columns ?? defaultWidth) : null;
+  return {
+    isColoured: hasColours(isTerminal === true, environment),
+    hasLinks: isTerminal === true && hasLinks(environment),
+    width,
+  };
 }
 
 function hasColours(isTerminal: boolean, environment: TextPlace['environment']): boolean {

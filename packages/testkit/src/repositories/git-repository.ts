@@ -93,7 +93,7 @@ export async function aGitRepository(
 
 /** As `git init --bare` does, without its hooks, and without a process: a test may make a hundred of them. */
 async function initBare(gitDir: string, objectFormat: 'sha1' | 'sha256'): Promise<void> {
-  for (const name of ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags'])
+  for (const name of ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags', 'info'])
     await mkdir(join(gitDir, name), { recursive: true });
   await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/main\n');
   const [version, extension] =
