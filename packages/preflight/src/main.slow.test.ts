@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
 /** In a network of its own: 10.9.0.0/24 swallows what it is sent, to 10.8.0.0/24 there is no way. */
-const network = 'ip link set lo up && ip route add 10.9.0.0/24 dev lo && exec "$@"';
+const network = 'ip link set lo up && ip route add 10.9.0.0/24 dev lo';
 
 onLinux('the preflight as one file in a network of its own', () => {
   let folder: string;
@@ -27,8 +27,8 @@ onLinux('the preflight as one file in a network of its own', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** `beside`: a shell command that runs in the same network. */
-  async function start(targets: object, beside = ':') {
+  /** `first`: what else is begun in that network before. */
+  async function start(targets: object, first = ':') {
     const args = [
       '-r',
       '-n',
@@ -37,7 +37,7 @@ onLinux('the preflight as one file in a network of its own', () => {
       '--kill-child',
       'sh',
       '-c',
-      `${beside} & ${network}`,
+      `${network} && ${first} && exec "$@"`,
       'sh',
       process.execPath,
       program,
@@ -70,9 +70,11 @@ onLinux('the preflight as one file in a network of its own', () => {
   }, 60_000);
 
   it('ends with 42 where an address answers, and says what the others did', async () => {
-    const server = `require('net').createServer().listen(7000, '127.0.0.1')`;
+    const isListening = join(folder, 'is-listening');
+    const server = `require('net').createServer().listen(7000, '127.0.0.1', () => require('fs').mkdirSync('${isListening}'))`;
+    const started = `{ "${process.execPath}" -e "${server}" & } && while ! [ -e "${isListening}" ]; do sleep 0.05; done`;
     const hard = ['10.9.0.1:80', '10.8.0.1:80', '127.0.0.1:80', '[fd00::1]:80', '127.0.0.1:7000'];
-    const { code, words } = await start({ hard }, `"${process.execPath}" -e "${server}"`);
+    const { code, words } = await start({ hard }, started);
 
     expect(code).toBe(exitCodes.notIsolated);
     const outcomes = [...words.matchAll(/"outcome":"([a-z-]+)"/g)].map(([, outcome]) => outcome);

@@ -24,7 +24,8 @@ export function describeModel(
     let redis: RedisConnection;
     beforeAll(async () => {
       server = await startRedisServer({ config: { appendonly: 'no' } });
-      redis = await connectRedis({ url: new Secret(server.url) }, silentLog);
+      // What they answer is compared, not when.
+      redis = await connectRedis({ url: new Secret(server.url), commandTimeoutMs: 30_000 }, silentLog);
     });
     afterAll(async () => {
       await redis.quit();
