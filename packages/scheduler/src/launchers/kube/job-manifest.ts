@@ -162,6 +162,7 @@ function podSpec(run: JobRun, settings: JobSettings, pod: PodSettings): V1PodSpe
         ],
         resources: { requests: preflightResources, limits: preflightResources },
         securityContext,
+        terminationMessagePolicy: 'FallbackToLogsOnError', // what it found stands in the pod's status; it never writes a token
         volumeMounts: [
           { name: 'identity', mountPath: places.identity, readOnly: true },
           { name: 'run', mountPath: places.run },
