@@ -17,12 +17,25 @@ export interface ComponentSetting {
 /** What the templates set themselves: from other values, from Secrets, or because the manifests count on it. */
 export const chartVariables: Readonly<Record<Component, readonly string[]>> = {
   server: [
-    ...['DRYDOCK_SERVER_PORT', 'DRYDOCK_FORGE_ID', 'DRYDOCK_PROJECTS', 'DRYDOCK_GATEWAY_URL', 'DRYDOCK_REDIS_URL'],
+    ...[
+      'DRYDOCK_SERVER_PORT',
+      'DRYDOCK_FORGE_ID',
+      'DRYDOCK_PROJECTS',
+      'DRYDOCK_GATEWAY_URL',
+      'DRYDOCK_REDIS_URL',
+      'DRYDOCK_REDIS_WAIT_SECONDS',
+    ],
     ...['DRYDOCK_WEBHOOK_SECRETS', 'DRYDOCK_VIEWER_TOKENS', 'DRYDOCK_ADMIN_TOKENS', 'DRYDOCK_GATEWAY_VIEW_TOKEN'],
   ],
   scheduler: [
     ...['DRYDOCK_SCHEDULER_PORT', 'DRYDOCK_SCHEDULER_OWNER', 'DRYDOCK_FORGE_ID', 'DRYDOCK_PROJECTS'],
-    ...['DRYDOCK_GATEWAY_URL', 'DRYDOCK_REDIS_URL', 'DRYDOCK_CONTROL_TOKEN', 'DRYDOCK_MAX_RUNNING'],
+    ...[
+      'DRYDOCK_GATEWAY_URL',
+      'DRYDOCK_REDIS_URL',
+      'DRYDOCK_REDIS_WAIT_SECONDS',
+      'DRYDOCK_CONTROL_TOKEN',
+      'DRYDOCK_MAX_RUNNING',
+    ],
     ...[
       'DRYDOCK_POLICY_FILE',
       'DRYDOCK_POLICY_OBJECTS',
@@ -36,7 +49,14 @@ export const chartVariables: Readonly<Record<Component, readonly string[]>> = {
   gateway: [
     ...['DRYDOCK_GATEWAY_HOST', 'DRYDOCK_GATEWAY_PORT', 'DRYDOCK_GATEWAY_DATA_DIR', 'DRYDOCK_FORGE_ID'],
     ...['DRYDOCK_GITLAB_URL', 'DRYDOCK_GITLAB_TOKEN', 'ANTHROPIC_API_KEY', 'DRYDOCK_MARKER_KEYS'],
-    ...['DRYDOCK_REDIS_URL', 'DRYDOCK_CONTROL_TOKEN', 'DRYDOCK_VIEW_TOKENS', 'DRYDOCK_POLICY_FILE', 'DRYDOCK_CA_FILE'],
+    ...[
+      'DRYDOCK_REDIS_URL',
+      'DRYDOCK_REDIS_WAIT_SECONDS',
+      'DRYDOCK_CONTROL_TOKEN',
+      'DRYDOCK_VIEW_TOKENS',
+      'DRYDOCK_POLICY_FILE',
+      'DRYDOCK_CA_FILE',
+    ],
     'DRYDOCK_TASKS_NAMESPACE',
   ],
 };

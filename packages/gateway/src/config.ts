@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
+import { StoreConfig } from '@drydock/queue';
 import { z } from 'zod';
 import { ModelPrices } from './model/model-prices.ts';
 
@@ -40,6 +41,7 @@ export const GatewayConfig = z.object({
     'Read runs, their progress and reports, and nothing else; the server shows logs with one. Several, separated by commas, are all taken',
   ),
   redisUrl: SecretText.optional().describe('Redis that keeps runs; without it they are lost when the process ends'),
+  ...StoreConfig.shape,
   forgeId: ForgeId.default('gitlab').describe('Name of the forge, as in its webhook path'),
   gitlabUrl: z
     .url({ protocol: /^https?$/, error: 'an http or https URL' })

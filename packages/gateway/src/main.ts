@@ -53,8 +53,11 @@ async function openIdentities(config: GatewayConfig, registry: Registry): Promis
   return { reviewer, namespace: tasksNamespace, serviceAccount: agentServiceAccount, audience: gatewayAudience };
 }
 
-async function openStore({ redisUrl }: GatewayConfig, log: Log): Promise<RunStore> {
-  if (redisUrl !== undefined) return new RedisRunStore(await connectRedis({ url: redisUrl, name: 'gateway' }, log));
+async function openStore({ redisUrl, redisWaitSeconds }: GatewayConfig, log: Log): Promise<RunStore> {
+  if (redisUrl !== undefined) {
+    const settings = { url: redisUrl, name: 'gateway', waitMs: redisWaitSeconds * 1000 };
+    return new RedisRunStore(await connectRedis(settings, log));
+  }
   log.warn({}, 'no DRYDOCK_REDIS_URL: runs and budgets are lost when this process ends');
   return new MemoryRunStore();
 }

@@ -28,4 +28,4 @@ export { connectRedis, type RedisConnection, type RedisSettings } from './redis-
 export type { HookMemory, KnownProgress, SweepLock, SweepProgress, SweepState } from './sweep-state.ts';
 export { MemorySweepState } from './memory-sweep-state.ts';
 export { RedisSweepState } from './redis-sweep-state.ts';
-export { QueueConfig, queueSettings } from './queue-config.ts';
+export { QueueConfig, StoreConfig, queueSettings } from './queue-config.ts';

@@ -13,6 +13,16 @@ export const QueueConfig = z.object({
 });
 export type QueueConfig = z.infer<typeof QueueConfig>;
 
+/** Settings of every process that keeps something in Redis. */
+export const StoreConfig = z.object({
+  redisWaitSeconds: z.coerce
+    .number()
+    .min(0)
+    .max(3600)
+    .default(0)
+    .describe('How long a process waits at its start for a Redis that does not answer, before it ends'),
+});
+
 const dayMs = 24 * 3_600_000;
 
 /** What these settings come to. */

@@ -138,6 +138,20 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
     });
   });
 
+  it('waits for one that starts beside us, as long as it is told to', async () => {
+    await using server = await startRedisServer();
+    await server.kill();
+    const told: string[] = [];
+    const log = { ...silentLog, warn: (_facts: object, message: string) => told.push(message) };
+
+    const connecting = connect({ url: new Secret(server.url), waitMs: 20_000 }, log);
+    while (told.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await server.restart();
+
+    expect(await (await connecting).ping()).toBe('PONG');
+    expect(told.filter((message) => message === 'redis does not answer yet')).toHaveLength(1);
+  }, 30_000);
+
   it('does not wait for one that hangs', async () => {
     await using server = await startRedisServer();
     server.pause();

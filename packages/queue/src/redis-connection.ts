@@ -3,7 +3,7 @@
  * growing line while Redis is away. A command whose answer did not come in time may still be carried out later; the
  * scripts are made for that.
  */
-import { ConfigError, TransientError, type Log, type Secret } from '@drydock/core';
+import { ConfigError, TransientError, systemClock, type Log, type Secret } from '@drydock/core';
 import { Redis, type RedisOptions } from 'ioredis';
 import { z } from 'zod';
 import { isRefusedCredential, translateRedisError } from './redis-error.ts';
@@ -20,14 +20,18 @@ export interface RedisSettings {
   /** How long a command may take, in milliseconds. */
   readonly commandTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
+  /** How long one that does not answer is tried again, such as one that starts beside us. Default: not at all. */
+  readonly waitMs?: number;
   /** Goes on with a Redis that evicts keys when it is full, and so loses tasks silently. */
   readonly allowUnsafeStore?: boolean;
 }
 
 const longestReconnectDelayMs = 1_000;
+const tryAgainMs = 500;
+const never = new AbortController().signal;
 
 /**
- * Connects and looks whether this Redis may hold a queue. Throws `TransientError` (`queue.unreachable`) when it does
+ * Connects, after `waitMs` at the latest, and looks whether this Redis may hold a queue. Throws `TransientError` (`queue.unreachable`) when it does
  * not answer, `ConfigError` when the URL or its password is wrong, or the store would evict keys
  * (`queue.unsafe_store`). A store without persistence is warned of.
  */
@@ -36,6 +40,19 @@ export async function connectRedis(
   log: Log,
   random: () => number = Math.random,
 ): Promise<RedisConnection> {
+  const untilMs = systemClock.monotonicMs() + (settings.waitMs ?? 0);
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await connectOnce(settings, log, random);
+    } catch (err) {
+      if (!(err instanceof TransientError) || systemClock.monotonicMs() >= untilMs) throw err;
+      if (!isTold) log.warn({ err }, 'redis does not answer yet');
+      await systemClock.sleep(tryAgainMs, never);
+    }
+  }
+}
+
+async function connectOnce(settings: RedisSettings, log: Log, random: () => number): Promise<RedisConnection> {
   const place = placeOf(settings.url);
   const redis = new Redis(settings.url.reveal(), { ...optionsOf(settings, random), replyMapping: 'legacy' });
   const lastError = reportConnection(redis, place, log);

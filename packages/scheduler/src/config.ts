@@ -1,7 +1,7 @@
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
-import { QueueConfig } from '@drydock/queue';
+import { QueueConfig, StoreConfig } from '@drydock/queue';
 import { z } from 'zod';
 import { KubeConfig } from './kube-config.ts';
 import { ShareConfig } from './share-config.ts';
@@ -10,6 +10,7 @@ import { SweepConfig } from './sweep/sweep-config.ts';
 /** Settings of the scheduler process. */
 export const SchedulerConfig = z.object({
   ...QueueConfig.shape,
+  ...StoreConfig.shape,
   redisUrl: SecretText.describe('Redis that holds the queue, such as redis://localhost:6379'),
   gatewayUrl: z
     .url({ protocol: /^https?$/, error: 'an http or https URL' })

@@ -52,7 +52,12 @@ async function main(): Promise<void> {
   const log = openLog('scheduler', registry);
   collectDefaultMetrics({ register: registry });
   // Both before the first lease: who cannot reach the store must not end with tasks in hand.
-  const queue = await connectRedisTaskQueue({ url: config.redisUrl, log, settings: queueSettings(config) });
+  const queue = await connectRedisTaskQueue({
+    url: config.redisUrl,
+    waitMs: config.redisWaitSeconds * 1000,
+    log,
+    settings: queueSettings(config),
+  });
   const sweepState = new RedisSweepState(await connectRedis({ url: config.redisUrl, name: 'sweep' }, log));
   const loop = watchLoop(systemClock, config.pollMs);
   const metrics = createSchedulerMetrics(registry, queue);

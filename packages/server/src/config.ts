@@ -1,5 +1,5 @@
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
-import { QueueConfig } from '@drydock/queue';
+import { QueueConfig, StoreConfig } from '@drydock/queue';
 import { z } from 'zod';
 import { NamedTokens } from './control/control-tokens.ts';
 
@@ -14,6 +14,7 @@ export const ServerConfig = z.object({
     .describe('Port for webhooks, health and metrics'),
   serverHost: z.string().default('0.0.0.0').describe('Address to listen on'),
   ...QueueConfig.shape,
+  ...StoreConfig.shape,
   redisUrl: SecretText.describe('Redis that holds the queue, such as redis://localhost:6379'),
   forgeId: ForgeId.default('gitlab').describe('Name of the forge, and the last part of its webhook path'),
   webhookSecrets: SecretList.describe(

@@ -29,7 +29,12 @@ async function main(): Promise<void> {
   const runLogs = runLogsOf(config);
   if (tokens.length === 0) log.info({}, 'no DRYDOCK_VIEWER_TOKENS or DRYDOCK_ADMIN_TOKENS: the control API is off');
   const hooks = new Map([[config.forgeId, deliverySecrets(config.webhookSecrets)]]);
-  const queue = await connectRedisTaskQueue({ url: config.redisUrl, log, settings: queueSettings(config) });
+  const queue = await connectRedisTaskQueue({
+    url: config.redisUrl,
+    waitMs: config.redisWaitSeconds * 1000,
+    log,
+    settings: queueSettings(config),
+  });
   const server = await startServer(
     {
       queue,
