@@ -155,7 +155,7 @@ export class KubeRound implements AsyncDisposable {
   async startScheduler(): Promise<MeasuredScheduler> {
     const started = startProcess(new URL('../packages/scheduler/src/main.ts', import.meta.url), {
       PATH: process.env['PATH'] ?? '',
-      DRYDOCK_KUBECONFIG: this.#settings.kubeconfig,
+      KUBECONFIG: this.#settings.kubeconfig,
       DRYDOCK_LAUNCHER: 'kube',
       DRYDOCK_REDIS_URL: this.#settings.redisUrl,
       DRYDOCK_GATEWAY_URL: this.gateway.url,

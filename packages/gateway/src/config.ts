@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ForgeId, SecretList, SecretText, TextList } from '@drydock/core';
+import { KubeAccessConfig } from '@drydock/kube';
 import { StoreConfig } from '@drydock/queue';
 import { z } from 'zod';
 import { ModelPrices } from './model/model-prices.ts';
@@ -74,21 +75,7 @@ export const GatewayConfig = z.object({
   tasksNamespace: KubeName.optional().describe(
     "Kubernetes namespace of the agents' pods, which exchange their identity for the token of their run; without it there is no such exchange. The gateway must run in that cluster, or KUBECONFIG name it",
   ),
-  kubeconfig: z
-    .string()
-    .optional()
-    .meta({ env: 'KUBECONFIG' })
-    .describe('Kubeconfig file for a gateway that runs outside of the cluster'),
-  kubeHost: z
-    .string()
-    .optional()
-    .meta({ env: 'KUBERNETES_SERVICE_HOST' })
-    .describe('Address of the API server; Kubernetes sets it in every pod'),
-  kubePort: z
-    .string()
-    .default('443')
-    .meta({ env: 'KUBERNETES_SERVICE_PORT' })
-    .describe('Port of the API server; Kubernetes sets it in every pod'),
+  ...KubeAccessConfig.shape,
   agentServiceAccount: KubeName.default('drydock-agent').describe("ServiceAccount of the agents' pods"),
   gatewayAudience: z
     .string()

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigError, DrydockError, crashAt, readConfig, systemClock, type Log } from '@drydock/core';
 import { openLog } from '@drydock/log';
-import { createKubeClient, createKubeMetrics, loadKubeAccess } from '@drydock/kube';
+import { createKubeClient, createKubeMetrics, kubePlace, loadKubeAccess } from '@drydock/kube';
 import { connectRedis } from '@drydock/queue';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { GatewayConfig } from './config.ts';
@@ -45,10 +45,9 @@ async function openAnswers({ gatewayAnswersDir, gatewayDataDir, gitlabUrl }: Gat
 
 /** Without a namespace of agents there are no pods: agents are started with their token. */
 async function openIdentities(config: GatewayConfig, registry: Registry): Promise<AgentIdentities | undefined> {
-  const { tasksNamespace, agentServiceAccount, gatewayAudience, kubeconfig, kubeHost, kubePort } = config;
+  const { tasksNamespace, agentServiceAccount, gatewayAudience } = config;
   if (tasksNamespace === undefined) return undefined;
-  const service = kubeHost === undefined ? null : { host: kubeHost, port: kubePort };
-  const access = await loadKubeAccess({ kubeconfigFile: kubeconfig ?? null, service, clock: systemClock });
+  const access = await loadKubeAccess({ ...kubePlace(config), clock: systemClock });
   const reviewer = kubeIdentityReviewer(createKubeClient({ access, metrics: createKubeMetrics(registry) }));
   return { reviewer, namespace: tasksNamespace, serviceAccount: agentServiceAccount, audience: gatewayAudience };
 }

@@ -13,6 +13,7 @@ export { startElection } from './election.ts';
 export type { Election, ElectionSettings, ElectionTiming, Term } from './election.ts';
 export { createKubeClient } from './http-kube-client.ts';
 export type { KubeClientSettings } from './http-kube-client.ts';
+export { KubeAccessConfig, kubePlace } from './kube-config.ts';
 export { loadKubeAccess } from './kube-access.ts';
 export type { KubeAccess, KubeAccessSettings, KubeCredentials, KubeTls } from './kube-access.ts';
 export type {

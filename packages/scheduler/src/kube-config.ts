@@ -1,4 +1,5 @@
 import { TextList } from '@drydock/core';
+import { KubeAccessConfig } from '@drydock/kube';
 import { z } from 'zod';
 
 const seconds = (least: number, usual: number) => z.coerce.number().int().min(least).default(usual);
@@ -12,10 +13,7 @@ export const KubeConfig = z.object({
     .enum(['local', 'kube'])
     .default('local')
     .describe('Where agents run: as child processes of this machine, which is no isolation, or as Jobs of a cluster'),
-  kubeconfig: z
-    .string()
-    .optional()
-    .describe('Kubeconfig file of the cluster; without it the one that this process runs in'),
+  ...KubeAccessConfig.shape,
   kubeNamespace: LabelText.default('drydock-tasks').describe('Namespace of the Jobs'),
   kubeControlNamespace: LabelText.default('drydock').describe(
     'Namespace of the Lease that elects who sweeps and reaps',

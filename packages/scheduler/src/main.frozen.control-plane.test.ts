@@ -74,7 +74,7 @@ describe('a scheduler of a cluster that was frozen', () => {
 
   it('row 27, reported 40: writes nothing that is another one’s by now, neither to the cluster nor anywhere else', async () => {
     const { queue, world } = schedulers;
-    const frozen = await schedulers.start({ DRYDOCK_KUBECONFIG: await proxiedKubeconfig() });
+    const frozen = await schedulers.start({ KUBECONFIG: await proxiedKubeconfig() });
     const firstLeader = await eventually(async () => (await leaderNow()) ?? undefined);
     await queue.enqueue(anEvent(), { deliveryKeys: [], debounceMs: 0, maxDebounceMs: 0 });
     const runId = await eventually(async () => [...world.runs.keys()][0]);

@@ -117,16 +117,10 @@ async function main(): Promise<void> {
   await Promise.all([health.stop(), side.close(), queue.close()]);
 
   async function kubeSide(): Promise<LauncherSide> {
-    const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env;
-    const service = host === undefined ? null : { host, port };
     const alarm = (what: string) => {
       metrics.alarm(what);
     };
-    const kube = await startKube(
-      config,
-      { kubeconfigFile: config.kubeconfig ?? null, service },
-      { queue, gateway, registry, log, alarm, identity, reach },
-    );
+    const kube = await startKube(config, { queue, gateway, registry, log, alarm, identity, reach });
     const ending = new AbortController();
     const policies = config.policyObjects
       ? startPolicies({

@@ -3,6 +3,7 @@ import {
   createKubeClient,
   createKubeMetrics,
   jobs,
+  kubePlace,
   loadKubeAccess,
   pods,
   startElection,
@@ -52,19 +53,13 @@ export interface KubePorts {
   readonly reach?: ReachPoint | undefined;
 }
 
-/** Where the environment says the cluster is. */
-export interface KubePlace {
-  readonly kubeconfigFile: string | null;
-  readonly service: { readonly host: string; readonly port: string } | null;
-}
-
 /** Connects to the cluster, and resolves when all Jobs and pods of this installation are known. */
-export async function startKube(config: KubeConfig, place: KubePlace, ports: KubePorts): Promise<RunningKube> {
+export async function startKube(config: KubeConfig, ports: KubePorts): Promise<RunningKube> {
   const settings = launcherSettings(config);
   const { queue, gateway, registry, log, reach } = ports;
   const clock = systemClock;
   const metrics = createKubeMetrics(registry);
-  const access = await loadKubeAccess({ ...place, clock });
+  const access = await loadKubeAccess({ ...kubePlace(config), clock });
   const client = createKubeClient({ access, qps: config.kubeQps, burst: config.kubeBurst, metrics });
   const [leading, watching] = [new AbortController(), new AbortController()];
   const { namespace, instance } = settings;

@@ -53,7 +53,7 @@ export class ClusterSchedulers implements AsyncDisposable {
       DRYDOCK_POLL_MS: '200',
       DRYDOCK_SWEEP_EVERY_MS: '0',
       DRYDOCK_LAUNCHER: 'kube',
-      DRYDOCK_KUBECONFIG: this.#stage.kubeconfigPath,
+      KUBECONFIG: this.#stage.kubeconfigPath,
       DRYDOCK_KUBE_NAMESPACE: this.#stage.namespace,
       DRYDOCK_KUBE_CONTROL_NAMESPACE: this.#stage.namespace,
       DRYDOCK_AGENT_IMAGE: 'agent',
