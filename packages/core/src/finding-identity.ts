@@ -38,7 +38,7 @@ export function codeHash(normalised: readonly string[]): string {
 
 /** Whether code of this hash, `length` normalised lines long, stands anywhere in a file. */
 export function containsCode(lines: readonly string[], hash: string, length: number): boolean {
-  const code = normaliseCode(lines);
+  const code = codeOf(lines).lines.map((line) => line.text);
   for (let start = 0; start + length <= code.length; start += 1) {
     if (codeHash(code.slice(start, start + length)) === hash) return true;
   }
@@ -47,19 +47,17 @@ export function containsCode(lines: readonly string[], hash: string, length: num
 
 /** 64 hex digits. Equal for the same claim about the same code, whatever lines it stands on. */
 export function findingIdentity(place: FindingPlace): string {
-  const code = codeLines(place.lines);
-  const wanted = code.filter((line) => line.number >= place.startLine && line.number <= place.endLine);
-  const first = code.findIndex((line) => line.number >= place.startLine);
-  const text = wanted.map((line) => line.text);
+  const code = codeOf(place.lines);
+  const first = indexFrom(code.lines, place.startLine);
+  const text = code.lines.slice(first, indexFrom(code.lines, place.endLine + 1)).map((line) => line.text);
   return sha256(['identity-1', place.path, place.category, place.side, ...text, ...twinMark(code, first, text)]);
 }
 
-function twinMark(code: readonly CodeLine[], first: number, text: readonly string[]): string[] {
-  if (text.length === 0) return [];
-  const starts = code.flatMap((_, index) => (standsAt(code, index, text) ? [index] : []));
+function twinMark(code: Code, first: number, text: readonly string[]): string[] {
+  const starts = (code.starts.get(text[0] ?? '') ?? []).filter((start) => standsAt(code.lines, start, text));
   if (starts.length < 2) return [];
-  const around = neighbours(code, first, text.length);
-  const twins = starts.filter((start) => neighbours(code, start, text.length).join('\n') === around.join('\n'));
+  const around = neighbours(code.lines, first, text.length);
+  const twins = starts.filter((start) => neighbours(code.lines, start, text.length).join('\n') === around.join('\n'));
   return ['twin', ...around, ...(twins.length < 2 ? [] : [String(twins.indexOf(first))])];
 }
 
@@ -71,17 +69,44 @@ function neighbours(code: readonly CodeLine[], start: number, length: number): s
   return [code[start - 1]?.text ?? '', code[start + length]?.text ?? ''];
 }
 
-/** A review asks this of the same file for each of its findings. */
-const known = new WeakMap<readonly string[], readonly CodeLine[]>();
+/** Index of the first line of code that stands on line `number` of the file or below it. */
+function indexFrom(code: readonly CodeLine[], number: number): number {
+  let [low, high] = [0, code.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((code[middle]?.number ?? Infinity) < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
-function codeLines(lines: readonly string[]): readonly CodeLine[] {
+interface Code {
+  readonly lines: readonly CodeLine[];
+  /** By text: the indexes of the lines that read so, ascending. */
+  readonly starts: ReadonlyMap<string, readonly number[]>;
+}
+
+/** A review asks this of the same file for each of its findings. */
+const known = new WeakMap<readonly string[], Code>();
+
+function codeOf(lines: readonly string[]): Code {
   const before = known.get(lines);
   if (before !== undefined) return before;
-  const code = lines
+  const code = codeLines(lines);
+  const starts = new Map<string, number[]>();
+  code.forEach(({ text }, index) => {
+    const same = starts.get(text);
+    if (same === undefined) starts.set(text, [index]);
+    else same.push(index);
+  });
+  known.set(lines, { lines: code, starts });
+  return { lines: code, starts };
+}
+
+function codeLines(lines: readonly string[]): readonly CodeLine[] {
+  return lines
     .map((line, index) => ({ number: index + 1, text: line.trim().replace(/\s+/g, ' ') }))
     .filter((line) => line.text !== '');
-  known.set(lines, code);
-  return code;
 }
 
 function sha256(parts: readonly string[]): string {
