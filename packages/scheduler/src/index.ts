@@ -3,6 +3,7 @@ export { runAgent } from './run-agent.ts';
 export { HttpGateway, type HttpGatewaySettings } from './http-gateway.ts';
 export type { AgentExit, AgentLaunch, Launcher } from './launchers/launcher.ts';
 export { compileAgent, type CompiledAgent, type CompileSettings } from './launchers/compile-agent.ts';
+export { preflightExitCodes } from './launchers/kube/job-manifest.ts';
 export { LocalLauncher, type LocalLauncherSettings } from './launchers/local-launcher.ts';
 export type { LeaseLoopSettings } from './lease-loop.ts';
 export { ShareConfig } from './share-config.ts';

@@ -135,6 +135,8 @@ describe('the state of an agent', () => {
     ],
     ['preflight 43', { ...notBegun, phase: 'Failed', preflight: ended(43) }, 'ended stale'],
     ['preflight 75', { ...notBegun, phase: 'Failed', preflight: ended(75) }, 'ended infra'],
+    ['preflight 78', { ...notBegun, phase: 'Failed', preflight: ended(78) }, 'ended config'],
+    ['preflight 78 of a pod that goes', { ...notBegun, preflight: ended(78), isDeleting: true }, 'ended config'],
     ['preflight killed', { ...notBegun, phase: 'Failed', preflight: ended(137) }, 'ended infra'],
     ['preflight broken', { ...notBegun, phase: 'Failed', preflight: ended(1) }, 'ended config'],
     ['a pod deleted by hand, still at work', { isDeleting: true }, 'settling infra'],

@@ -14,7 +14,7 @@
  *   node lost, refused by the kubelet (OutOf…), pod or Job gone
  *   image cannot be pulled, wrong name, container cannot be made       config, some of it after a grace time
  *   no node takes the pod, no pod is made                              capacity, after the limit of waiting
- *   preflight exits 43; 75                                             stale; infra
+ *   preflight exits 43; 75; 78                                         stale; infra; config
  */
 import { containerNames, failureRules, preflightExitCodes } from './job-manifest.ts';
 import type { AgentExit, FailureClass } from '../launcher.ts';
@@ -144,6 +144,10 @@ function preflightExit({ exitCode, reason, message }: Terminated, pod: PodFacts)
   }
   if (exitCode === preflightExitCodes.gatewayUnreachable) {
     return ended(failed('infra', 'preflight-75', 'the pod did not reach the gateway'));
+  }
+  if (exitCode === preflightExitCodes.badConfig) {
+    const why = 'a setting of the preflight is wrong, or the gateway does not understand it';
+    return ended(failed('config', 'preflight-78', message || why));
   }
   if (pod.isDeleting) return settling(failed('infra', 'pod-deleted', 'the pod was deleted'));
   if (killedCodes.has(exitCode) || reason === 'ContainerStatusUnknown') {

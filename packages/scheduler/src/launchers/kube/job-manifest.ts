@@ -50,8 +50,13 @@ const preflightResources = { cpu: '250m', memory: '128Mi', 'ephemeral-storage': 
 
 export const containerNames = { preflight: 'preflight', agent: 'agent' } as const;
 
-/** The exit codes of the preflight that have a meaning of their own. */
-export const preflightExitCodes = { isolationNotEnforced: 42, exchangeRefused: 43, gatewayUnreachable: 75 } as const;
+/** How the preflight ends when it gives no token; any other code is none of its own. */
+export const preflightExitCodes = {
+  isolationNotEnforced: 42,
+  exchangeRefused: 43,
+  gatewayUnreachable: 75,
+  badConfig: 78,
+} as const;
 
 /** Rules of the Job's `podFailurePolicy`, by their index: a failed Job names the one that matched. */
 export const failureRules = { disruption: 0, isolation: 1 } as const;

@@ -27,6 +27,18 @@ describe('the end of an agent as a Job', () => {
     ],
     ['preflight 42', 'Failed', { preflight: { kind: 'ended', exitCode: 42 } }, { class: 'isolation-unenforced' }],
     ['preflight 43', 'Failed', { preflight: { kind: 'ended', exitCode: 43 } }, { class: 'stale' }],
+    [
+      'preflight 75',
+      'Failed',
+      { preflight: { kind: 'ended', exitCode: 75 } },
+      { class: 'infra', reason: 'preflight-75' },
+    ],
+    [
+      'preflight 78',
+      'Failed',
+      { preflight: { kind: 'ended', exitCode: 78 } },
+      { class: 'config', reason: 'preflight-78' },
+    ],
     ['reported 34: the phase alone', 'Succeeded', {}, { kind: 'exited', code: 0 }],
     [
       'InvalidImageName',
