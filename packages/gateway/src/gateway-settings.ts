@@ -1,11 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, ReviewPolicy, type Secret } from '@drydock/core';
 import { parsePolicy } from '@drydock/policy';
-import type { GatewayConfig } from './config.ts';
+import type { z } from 'zod';
+import { GatewayConfig } from './config.ts';
 import type { GatewaySettings } from './start-gateway.ts';
 
+/** Settings of a gateway that shares a process with the rest: no cluster around it, and no answers that others share. */
+export const EmbeddedGatewayConfig = GatewayConfig.omit({
+  gatewayAnswersDir: true,
+  tasksNamespace: true,
+  kubeconfig: true,
+  kubeHost: true,
+  kubePort: true,
+  agentServiceAccount: true,
+  gatewayAudience: true,
+});
+export type EmbeddedGatewayConfig = z.infer<typeof EmbeddedGatewayConfig>;
+
 /** What a gateway is started with, from its settings; reads the files that they name. Throws `ConfigError`. */
-export async function gatewaySettings(config: GatewayConfig): Promise<GatewaySettings> {
+export async function gatewaySettings(config: EmbeddedGatewayConfig): Promise<GatewaySettings> {
   const { anthropicApiKey, modelUrl, policyFile, caFile } = config;
   if (anthropicApiKey === undefined && new URL(modelUrl).hostname === 'api.anthropic.com') {
     throw new ConfigError(
@@ -43,7 +56,7 @@ export async function gatewaySettings(config: GatewayConfig): Promise<GatewaySet
 }
 
 /** A token that looks must not be one that acts: who gives it away would not know. */
-function viewTokensOf({ viewTokens = [], controlToken }: GatewayConfig): readonly Secret[] {
+function viewTokensOf({ viewTokens = [], controlToken }: EmbeddedGatewayConfig): readonly Secret[] {
   const acting = new Set(controlToken.map((token) => token.reveal()));
   if (!viewTokens.some((token) => acting.has(token.reveal()))) return viewTokens;
   throw new ConfigError(

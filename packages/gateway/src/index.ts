@@ -1,5 +1,5 @@
 export { GatewayConfig } from './config.ts';
-export { gatewaySettings } from './gateway-settings.ts';
+export { EmbeddedGatewayConfig, gatewaySettings } from './gateway-settings.ts';
 export {
   startGateway,
   type GatewayForge,

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GatewayConfig } from '@drydock/gateway';
+import { EmbeddedGatewayConfig } from '@drydock/gateway';
 import { ShareConfig, SweepConfig } from '@drydock/scheduler';
 import { ServerConfig } from '@drydock/server';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ const {
   gatewayPort: _port,
   gatewayDataDir: _folder,
   ...gateway
-} = GatewayConfig.shape;
+} = EmbeddedGatewayConfig.shape;
 
 const { gatewayUrl: _own, gatewayViewToken: _ownToo, ...server } = ServerConfig.shape;
 

@@ -47,10 +47,11 @@ export async function runDev(config: StandaloneConfig, io: DevIo): Promise<void>
       webhookSecrets: config.webhookSecrets,
       projects: config.projects,
       controlTokens: [...controlTokens(config), own.token],
-      redis: config.redisUrl === undefined ? null : { url: config.redisUrl },
+      redis: config.redisUrl === undefined ? null : { url: config.redisUrl, waitMs: config.redisWaitSeconds * 1000 },
       listen: { host: config.serverHost, port: config.serverPort },
       debounceMs: config.debounceMs,
       maxDebounceMs: config.maxDebounceMs,
+      maxBodyBytes: config.maxBodyBytes,
       maxRunning: config.maxRunning,
       keepDays: config.keepDays,
       shares: {

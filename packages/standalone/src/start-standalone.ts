@@ -59,10 +59,11 @@ export interface StandaloneSettings {
   /** Globs of project paths, or numeric ids. */
   readonly projects: readonly string[];
   /** Null: queue and runs are in memory, and end with the process. */
-  readonly redis: { readonly url: Secret; readonly keyPrefix?: string } | null;
+  readonly redis: { readonly url: Secret; readonly keyPrefix?: string; readonly waitMs?: number } | null;
   readonly listen: { readonly host: string; readonly port: number };
   readonly debounceMs: number;
   readonly maxDebounceMs: number;
+  readonly maxBodyBytes?: number;
   readonly maxRunning: number;
   /** How long it is remembered how a task ended; absent: 30 days. */
   readonly keepDays?: number;
@@ -91,7 +92,6 @@ export interface Standalone extends AsyncDisposable {
   readProgress(runId: RunId, after: number, signal: AbortSignal): Promise<readonly ProgressEntry[]>;
 }
 
-const maxBodyBytes = 25 * 1024 * 1024;
 const maxBytesInFlight = 128 * 1024 * 1024;
 const times = { leaseTtlMs: 15_000, pollMs: 500, blockedDelayMs: 60_000, agentGraceMs: 5000 };
 const logTimeoutMs = 10_000;
@@ -174,7 +174,7 @@ export async function startStandalone(
     stack.defer(() => sweep.stop());
   }
 
-  const { debounceMs, maxDebounceMs } = settings;
+  const { debounceMs, maxDebounceMs, maxBodyBytes = 25 * 1024 * 1024 } = settings;
   const server = await startServer(
     {
       queue,
@@ -218,9 +218,9 @@ async function openStores(
 ): Promise<{ queue: TaskQueue; store: RunStore }> {
   const settings = keepDays === undefined ? {} : queueSettings({ keepDays });
   if (redis === null) return { queue: new MemoryTaskQueue({ clock, settings }), store: new MemoryRunStore() };
-  const { url, keyPrefix = 'drydock' } = redis;
-  const queue = await connectRedisTaskQueue({ url, log, keyPrefix, settings });
-  const store = new RedisRunStore(await connectRedis({ url, name: 'gateway' }, log), {
+  const { url, keyPrefix = 'drydock', waitMs = 0 } = redis;
+  const queue = await connectRedisTaskQueue({ url, waitMs, log, keyPrefix, settings });
+  const store = new RedisRunStore(await connectRedis({ url, waitMs, name: 'gateway' }, log), {
     prefix: `${keyPrefix}:gateway:`,
     keepSeconds: 7 * 86_400,
   });
@@ -232,8 +232,8 @@ async function openSweepState(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<{ readonly state: SweepState & SweepLock; readonly close: () => void }> {
   if (redis === null) return { state: new MemorySweepState(clock), close: () => undefined };
-  const { url, keyPrefix = 'drydock' } = redis;
-  const state = new RedisSweepState(await connectRedis({ url, name: 'sweep' }, log), { keyPrefix });
+  const { url, keyPrefix = 'drydock', waitMs = 0 } = redis;
+  const state = new RedisSweepState(await connectRedis({ url, waitMs, name: 'sweep' }, log), { keyPrefix });
   return {
     state,
     close: () => {
