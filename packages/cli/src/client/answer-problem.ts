@@ -41,6 +41,11 @@ export function answerProblem(serverUrl: string, { status, headers, body }: Http
     );
   const { code } = fromWireError(wire);
   const message = `${where} answers: ${cellText(wire.error.message)} (${cellText(wire.error.code)})`;
+  if (code === 'request.malformed' && /is not known here/.test(wire.error.message))
+    return new TerminalError(
+      code,
+      `${message}. It is older than this drydock: upgrade the server, or use a drydock of its version.`,
+    );
   switch (wire.error.class) {
     case 'transient':
       return new TransientError(code, `${message}. ${retryWords(wire.error.retryAfterMs)}`);

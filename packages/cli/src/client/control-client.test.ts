@@ -166,6 +166,18 @@ describe('ControlClient', () => {
     expect(broken.message).toMatch(/answered 502.*proxy in front/);
   });
 
+  it('says which side to upgrade when an older server does not know what it is asked', async () => {
+    api.misbehave = (_request, response) => {
+      refuse(response, 400, 'request.malformed', 'the query parameter "label" is not known here');
+      return true;
+    };
+
+    const error = await failure((await aClient()).tasks({ limit: 1, cursor: null }));
+
+    expect(error).toMatchObject({ kind: 'terminal', code: 'request.malformed' });
+    expect(error.message).toMatch(/"label" is not known here.*older than this drydock: upgrade the server/);
+  });
+
   it('knows a task that there is not', async () => {
     const client = await aClient();
 

@@ -55,6 +55,8 @@ export class ControlClient {
   readonly #settings: ClientSettings;
   readonly #signal: AbortSignal;
   readonly #transport: Transport;
+  /** A server that is older than we are may refuse to be asked to wait for entries of a log. */
+  #canWait = true;
 
   private constructor(settings: ClientSettings, transport: Transport, signal: AbortSignal) {
     this.#settings = settings;
@@ -82,14 +84,23 @@ export class ControlClient {
 
   /**
    * `attempt` null: the last one. Throws `request.not_found`, which says whether it is the task or the attempt. The server
-   * waits for an entry for `waitMs`, or less where we would not.
+   * waits for an entry for `waitMs`, or less where we would not, and not at all where it is too old to know of waiting.
    */
   async logs(
     taskId: TaskId,
     { waitMs = 0, ...query }: { readonly attempt: number | null; readonly after: number; readonly waitMs?: number },
   ): Promise<LogPage> {
-    const wait = waitMs === 0 ? {} : { waitMs: Math.floor(Math.min(waitMs, this.#settings.timeoutMs / 2)) };
-    return await this.#must({ method: 'GET', path: controlPaths.logs(taskId), query: { ...query, ...wait } }, LogPage);
+    const ask = async (wait: { readonly waitMs?: number }) =>
+      await this.#must({ method: 'GET', path: controlPaths.logs(taskId), query: { ...query, ...wait } }, LogPage);
+    if (waitMs === 0 || !this.#canWait) return await ask({});
+    try {
+      return await ask({ waitMs: Math.floor(Math.min(waitMs, this.#settings.timeoutMs / 2)) });
+    } catch (error) {
+      if (!(error instanceof DrydockError) || error.code !== 'request.malformed') throw error;
+    }
+    const page = await ask({});
+    this.#canWait = false;
+    return page;
   }
 
   async retry(taskId: TaskId): Promise<RetryAnswer | null> {

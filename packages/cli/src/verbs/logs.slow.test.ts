@@ -5,6 +5,7 @@ import {
   aTask,
   adminToken,
   nowMs,
+  refuse,
   startFakeControlApi,
   type FakeControlApi,
 } from '../client/testing/fake-control-api.ts';
@@ -73,6 +74,23 @@ describe('drydock logs -f', () => {
     Object.assign(api, { tasks, logs: [entry(1), entry(2)] });
 
     expect(await followed.ended).toMatchObject({ code: exitCodes.ok, stdout: line(1) + line(2) });
+  });
+
+  it('follows on a server too old to wait, asking it now and then', async () => {
+    api.misbehave = (request, response) => {
+      if (request.url?.includes('waitMs') !== true) return false;
+      refuse(response, 400, 'request.malformed', 'the query parameter "waitMs" is not known here');
+      return true;
+    };
+    const followed = start('-f');
+    await until(() => followed.stdout() === line(1));
+    const before = api.seen.length;
+    await until(() => api.seen.length > before + 1);
+    api.logs = [entry(1), entry(2)];
+    api.isLogOver = true;
+
+    expect(await followed.ended).toEqual({ code: exitCodes.ok, stdout: line(1) + line(2), stderr: '' });
+    expect(api.seen.filter((seen) => seen.includes('waitMs'))).toHaveLength(1);
   });
 
   it('says how an attempt ended whose agent never began', async () => {
