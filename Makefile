@@ -42,7 +42,7 @@ cluster: bootstrap-cluster ## Starts a real Kubernetes with Drydock in it; ARGS=
 cluster-down: bootstrap ## Ends it and removes all of it; ARGS="--all" for those of tests too
 	@$(WITH_NODE_24) exec node cluster/src/main.ts down $(ARGS)
 
-images: bootstrap-cluster ## Builds the images: localhost/drydock/<name>:<version>, and archives in .cache/images; ARGS="agent" for some
+images: bootstrap-cluster ## Builds the images: localhost/drydock/<name>:<version>, and archives in the user's cache; ARGS="agent" for some
 	@$(WITH_NODE_24) exec node scripts/images.ts $(ARGS)
 
 package: bootstrap ## Builds the npm package of the command: .cache/drydock-cli-<version>.tgz

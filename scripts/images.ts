@@ -1,4 +1,4 @@
-import { buildImages } from './images/build-images.ts';
+import { buildImages, tagImage } from './images/build-images.ts';
 import { imageNames } from './images/image-inputs.ts';
 import { root } from './run-command.ts';
 
@@ -19,7 +19,10 @@ try {
     signal: interrupted.signal,
     onProgress: (step) => process.stderr.write(`${step}\n`),
   });
-  for (const { reference, archive } of images) process.stdout.write(`${reference}\t${archive}\n`);
+  for (const image of images) {
+    await tagImage(image, root, interrupted.signal);
+    process.stdout.write(`${image.reference}\t${image.archive}\n`);
+  }
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = interrupted.signal.aborted ? 130 : 1;

@@ -1,15 +1,17 @@
 /**
  * Builds the images with buildah, each once for the same inputs: they are named by a hash of all that goes into them,
- * and lie as archives in `.cache/images`, where nothing else is asked whether they are there.
+ * and lie as archives in a folder of the user's caches, where nothing else is asked whether they are there. Another
+ * checkout of the same sources builds nothing.
  */
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { holdLock, pullBaseImage } from '../../cluster/start-cluster.ts';
+import { pullBaseImage } from '../../cluster/start-cluster.ts';
 import { clientSettings } from './client-settings.ts';
+import { imageFolder, isKept, keepImage, lockImages } from './image-archives.ts';
 import { imageKey, inputsOf, type ImageName } from './image-inputs.ts';
 
 const run = promisify(execFile);
@@ -38,18 +40,15 @@ export interface ImageOptions {
 /** The images of this checkout, built if their inputs changed. Throws an `Error` with the end of the build's output. */
 export async function buildImages(options: ImageOptions): Promise<readonly BuiltImage[]> {
   const { root, names, signal, onProgress = () => undefined } = options;
-  const folder = join(root, '.cache', 'images');
+  const folder = imageFolder(process.env);
   await mkdir(folder, { recursive: true });
-  await using _lock = await holdLock(`images-${root}`.slice(-90), () => 'building the images', {
-    signal,
-    onWait: ({ pid, doing }) => onProgress(`waiting for process ${pid}, which is ${doing}`),
-  });
+  await using _lock = await lockImages(folder, { signal, onProgress });
   const base = await pullBaseImage(signal, onProgress);
   const built: BuiltImage[] = [];
   for (const name of names) {
     const key = imageKey(root, base, await inputsOf(root, name));
     const image = { name, reference: `localhost/drydock/${name}:${key}`, archive: join(folder, `${name}-${key}.tar`) };
-    if (!(await isFile(image.archive))) {
+    if (!(await isKept(image.archive))) {
       const startedMs = performance.now();
       onProgress(`building the image ${name}`);
       await buildTarget(image, root, signal);
@@ -58,7 +57,7 @@ export async function buildImages(options: ImageOptions): Promise<readonly Built
       onProgress(`built the image ${name}: ${(size / 1e6).toFixed(0)} MB, ${seconds} s`);
     }
     built.push(image);
-    await removeOthers(image);
+    await keepImage(image, forget);
   }
   return built;
 }
@@ -66,16 +65,16 @@ export async function buildImages(options: ImageOptions): Promise<readonly Built
 /** The Redis that the chart runs, for test clusters, which reach no registry: Debian's, under a name of tests. */
 export async function buildTestRedis({ root, signal, onProgress = () => undefined }: Omit<ImageOptions, 'names'>) {
   const file = 'scripts/images/redis.Dockerfile';
-  const folder = join(root, '.cache', 'images');
+  const folder = imageFolder(process.env);
   await mkdir(folder, { recursive: true });
-  await using _lock = await holdLock(`images-${root}`.slice(-90), () => 'building the images', { signal });
+  await using _lock = await lockImages(folder, { signal, onProgress });
   const key = imageKey(root, await pullBaseImage(signal, onProgress), [file, 'scripts/images/collect-root.sh']);
   const image = { reference: `localhost/drydock-test/redis:${key}`, archive: join(folder, `redis-${key}.tar`) };
-  if (!(await isFile(image.archive))) {
+  if (!(await isKept(image.archive))) {
     onProgress('building an image of Redis');
     await build(image, { root, file, args: [], signal });
   }
-  await removeOthers(image);
+  await keepImage(image, forget);
   return image;
 }
 
@@ -114,7 +113,7 @@ async function build(
 }
 
 async function buildTarget(image: BuiltImage, root: string, signal: AbortSignal): Promise<void> {
-  const { version } = Manifest.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
+  const version = await versionOf(root);
   const revision = process.env['REVISION'] ?? 'unknown';
   const args = [
     ...['--target', image.name, '--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision}`],
@@ -122,7 +121,22 @@ async function buildTarget(image: BuiltImage, root: string, signal: AbortSignal)
     ...['--label', `${label}.version=${version}`, '--label', `${label}.revision=${revision}`],
   ];
   await build(image, { root, file: 'Dockerfile', args, signal });
-  await run('buildah', ['tag', image.reference, `localhost/drydock/${image.name}:${version}`], { signal });
+}
+
+/** Gives an image the tag that people expect, `localhost/drydock/<name>:<version>`, in buildah's store; returns it. */
+export async function tagImage({ name, reference, archive }: BuiltImage, root: string, signal: AbortSignal) {
+  const tag = `localhost/drydock/${name}:${await versionOf(root)}`;
+  const isStored = await run('buildah', ['inspect', '--type', 'image', reference], { signal }).then(
+    () => true,
+    () => false,
+  );
+  if (!isStored) await run('buildah', ['pull', '--quiet', `docker-archive:${archive}`], { signal });
+  await run('buildah', ['tag', reference, tag], { signal });
+  return tag;
+}
+
+async function versionOf(root: string): Promise<string> {
+  return Manifest.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))).version;
 }
 
 /** Chroot isolation is no boundary, but it needs no container runtime; what runs in these builds is our own. */
@@ -145,22 +159,7 @@ async function buildah(args: readonly string[], cwd: string, signal: AbortSignal
   if (code !== 0) throw new Error(`buildah ended with ${String(code)}:\n${output.slice(-4000)}`);
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-}
-
-/** What was built of earlier inputs, up to 150 MB each as an archive and as much in buildah's store. */
-async function removeOthers({ reference, archive }: Pick<BuiltImage, 'reference' | 'archive'>): Promise<void> {
-  const folder = dirname(archive);
-  const repository = reference.slice(0, reference.lastIndexOf(':'));
-  for (const file of await readdir(folder)) {
-    const [, name, key] = /^([a-z]+)-([0-9a-f]{16})[.]tar$/.exec(file) ?? [];
-    if (name !== basename(repository) || key === undefined || join(folder, file) === archive) continue;
-    // Layers that others have too stay. It may have been removed by hand.
-    await run('buildah', ['rmi', `${repository}:${key}`]).catch(() => undefined);
-    await rm(join(folder, file), { force: true });
-  }
+/** It may have been removed by hand; layers that others have too stay. */
+async function forget(reference: string): Promise<void> {
+  await run('buildah', ['rmi', reference]).catch(() => undefined);
 }

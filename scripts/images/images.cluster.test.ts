@@ -102,7 +102,8 @@ describe.each(imageNames)('the image of %s', (name) => {
       reference: image(name).reference,
       archive: image(name).archive,
     });
-    expect(steps).toEqual([]);
+    // Another suite may be looking at them, too.
+    expect(steps.filter((step) => !step.startsWith('waiting for process'))).toEqual([]);
   }, 60_000);
 
   it('starts its program as an ordinary user, and says what it is', async () => {
