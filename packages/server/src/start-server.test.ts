@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { silentLog, systemClock } from '@drydock/core';
 import { MemoryTaskQueue, type TaskPage } from '@drydock/queue';
 import { Registry } from 'prom-client';
@@ -34,6 +36,20 @@ describe('startServer', () => {
   describe('limits', () => {
     it('are those that the threat model names', () => {
       expect(serverTimes).toMatchObject({ headers: 5000, wholeRequest: 10_000 });
+    });
+
+    (existsSync('/proc/net/tcp') ? it : it.skip)('let no burst of connections wait for a second try', async () => {
+      const { port } = await start();
+
+      const sockets = Array.from({ length: 1000 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+      // All have asked for a connection, and nothing was accepted yet: that is for the next turn of the event loop.
+      const states = await new Promise<string[]>((resolve) => {
+        process.nextTick(() => resolve(statesOfConnectionsTo(port)));
+      });
+      for (const socket of sockets) socket.destroy();
+
+      const established = '01';
+      expect(states).toEqual(Array.from({ length: 1000 }, () => established));
     });
 
     it('cut off a sender that is too slow with its headers', async () => {
@@ -246,5 +262,15 @@ function post(url: string, body: string, agent: Agent): Promise<number | string>
       resolve(error.code ?? error.message);
     });
     call.end(body);
+  });
+}
+
+/** As Linux tells of them, in its own codes. */
+function statesOfConnectionsTo(port: number): string[] {
+  const asHex = port.toString(16).toUpperCase().padStart(4, '0');
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    const [, , remote = '', state = ''] = line.trim().split(/\s+/);
+    return remote.endsWith(`:${asHex}`) ? [state] : [];
   });
 }

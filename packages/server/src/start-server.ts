@@ -31,6 +31,11 @@ export const serverTimes = {
 };
 const maxHeaderBytes = 16 * 1024;
 const maxHeaders = 100;
+/**
+ * Connections that wait to be accepted while the event loop is busy. Node's own 511 are too few for a burst: who finds no
+ * place tries again after a second. The kernel allows no more than `net.core.somaxconn`, which is 4,096 on Linux.
+ */
+const maxUnaccepted = 4096;
 
 /** Starts listening. Throws `ConfigError` when the port is taken or may not be used. */
 export async function startServer(
@@ -79,7 +84,7 @@ function listening(server: Server, { host, port }: ListenSettings): Promise<void
     server.once('error', (cause: Error & { code?: string }) => {
       reject(new ConfigError(listenTrouble(cause.code, { host, port }), { cause }));
     });
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: maxUnaccepted }, resolve);
   });
 }
 
