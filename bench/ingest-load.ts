@@ -1,15 +1,20 @@
-/** Sends signed deliveries over keep-alive connections, as fast as they are answered, and prints what it measured. */
+/** Sends signed deliveries to a server, in one of three manners, and prints what it measured. */
 import { createHmac } from 'node:crypto';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { z } from 'zod';
+import { OpenLoop } from './open-loop.ts';
+import { latenciesOf } from './quantile.ts';
 
-const Load = z.object({
-  port: z.int(),
-  requests: z.int(),
-  connections: z.int(),
-  bodyBytes: z.int(),
-  signingKey: z.string(),
-});
+const shared = { port: z.int(), requests: z.int(), bodyBytes: z.int(), signingKey: z.string() };
+const connections = z.int();
+const Load = z.discriminatedUnion('kind', [
+  /** Each connection sends its next when the last is answered. */
+  z.object({ kind: z.literal('saturating'), connections, ...shared }),
+  /** So many a second are due, answered or not. */
+  z.object({ kind: z.literal('offered'), perSecond: z.number(), connections, ...shared }),
+  /** Each comes over a connection of its own, all at the same moment. */
+  z.object({ kind: z.literal('at-once'), ...shared }),
+]);
 type Load = z.infer<typeof Load>;
 
 /** What bodies begin with: something new each time. */
@@ -63,47 +68,150 @@ function requestOf(load: Load, iid: number, rest: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), start]);
 }
 
-async function run(load: Load): Promise<{ perSecond: number; p50: number; p99: number; failed: number }> {
+/** A keep-alive connection that holds one request at a time. */
+class Connection {
+  readonly #socket: Socket;
+  #received = '';
+  #onAnswer: (isTaken: boolean) => void = () => undefined;
+
+  /** `onOpen` comes once; `onBroken`, when the other side ends it. */
+  constructor(port: number, onOpen: () => void, onBroken: (error: Error) => void) {
+    this.#socket = connect(port, '127.0.0.1').setNoDelay(true);
+    this.#socket.on('connect', onOpen).on('error', onBroken);
+    this.#socket.on('data', (chunk) => {
+      this.#received += chunk.toString('latin1');
+      if (!this.#received.includes('\r\n\r\n')) return;
+      const isTaken = this.#received.startsWith('HTTP/1.1 200 ');
+      this.#received = '';
+      this.#onAnswer(isTaken);
+    });
+  }
+
+  send(request: Buffer, rest: Buffer, onAnswer: (isTaken: boolean) => void): void {
+    this.#onAnswer = onAnswer;
+    this.#socket.cork();
+    this.#socket.write(request);
+    this.#socket.write(rest);
+    this.#socket.uncork();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+interface Sent {
+  readonly latenciesMs: readonly number[];
+  readonly failed: number;
+}
+
+function openAll(port: number, count: number): Promise<Connection[]> {
+  const opened = Array.from({ length: count }, () => {
+    const { promise, resolve, reject } = Promise.withResolvers<Connection>();
+    const connection = new Connection(port, () => resolve(connection), reject);
+    return promise;
+  });
+  return Promise.all(opened);
+}
+
+async function saturate(open: readonly Connection[], requests: Buffer[], rest: Buffer): Promise<Sent> {
+  const latenciesMs: number[] = [];
+  let failed = 0;
+  const all = open.map((connection) => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const next = () => {
+      const request = requests.pop();
+      if (request === undefined) {
+        resolve(undefined);
+        return;
+      }
+      const sentAtMs = performance.now();
+      connection.send(request, rest, (isTaken) => {
+        if (!isTaken) failed += 1;
+        latenciesMs.push(performance.now() - sentAtMs);
+        next();
+      });
+    };
+    next();
+    return promise;
+  });
+  await Promise.all(all);
+  return { latenciesMs, failed };
+}
+
+async function offer(
+  open: readonly Connection[],
+  { perSecond, requests, rest }: { readonly perSecond: number; readonly requests: readonly Buffer[]; rest: Buffer },
+): Promise<Sent> {
+  const loop = new OpenLoop({ count: requests.length, perSecond, connections: open.length });
+  const free = [...open];
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const startMs = performance.now();
+  let failed = 0;
+  const send = () => {
+    for (const index of loop.begin(performance.now() - startMs)) {
+      const [connection, request] = [free.pop(), requests[index]];
+      if (connection === undefined || request === undefined) throw new Error('the load lost count');
+      connection.send(request, rest, (isTaken) => {
+        if (!isTaken) failed += 1;
+        loop.end(index, performance.now() - startMs);
+        free.push(connection);
+        if (loop.isOver) resolve(undefined);
+        else send();
+      });
+    }
+  };
+  const look = () => {
+    send();
+    if (loop.nextDueMs !== null) setTimeout(look, Math.max(0, loop.nextDueMs - (performance.now() - startMs)));
+  };
+  look();
+  await promise;
+  return { latenciesMs: loop.latenciesMs, failed };
+}
+
+/** From the wish for a connection to the answer. */
+async function sendAtOnce(port: number, requests: readonly Buffer[], rest: Buffer): Promise<Sent> {
+  const latenciesMs: number[] = [];
+  let failed = 0;
+  const all = requests.map((request) => {
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    const wishedAtMs = performance.now();
+    const onOpen = () => {
+      connection.send(request, rest, (isTaken) => {
+        if (!isTaken) failed += 1;
+        latenciesMs.push(performance.now() - wishedAtMs);
+        connection.close();
+        resolve(undefined);
+      });
+    };
+    const connection = new Connection(port, onOpen, reject);
+    return promise;
+  });
+  await Promise.all(all);
+  return { latenciesMs, failed };
+}
+
+async function run(load: Load) {
   // Made before the clock starts: what is measured is the server.
   const rest = bodyRest(load.bodyBytes);
   const requests = Array.from({ length: load.requests }, (_, index) => requestOf(load, index + 1, rest));
-  const latencies: number[] = [];
-  let failed = 0;
-  const startedAtMs = performance.now();
-  const clients = Array.from({ length: load.connections }, () => {
-    const socket = connect(load.port, '127.0.0.1').setNoDelay(true);
-    return new Promise<void>((resolve, reject) => {
-      let sentAtMs = 0;
-      let received = '';
-      const next = () => {
-        const request = requests.pop();
-        if (request === undefined) {
-          socket.destroy();
-          resolve();
-          return;
-        }
-        sentAtMs = performance.now();
-        socket.cork();
-        socket.write(request);
-        socket.write(rest);
-        socket.uncork();
-      };
-      socket.on('connect', next).on('error', reject);
-      socket.on('data', (chunk) => {
-        received += chunk.toString('latin1');
-        if (!received.includes('\r\n\r\n')) return;
-        if (!received.startsWith('HTTP/1.1 200 ')) failed += 1;
-        received = '';
-        latencies.push(performance.now() - sentAtMs);
-        next();
-      });
-    });
-  });
-  await Promise.all(clients);
-  const seconds = (performance.now() - startedAtMs) / 1000;
-  latencies.sort((left, right) => left - right);
-  const percentile = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0;
-  return { perSecond: load.requests / seconds, p50: percentile(0.5), p99: percentile(0.99), failed };
+  const open = load.kind === 'at-once' ? [] : await openAll(load.port, load.connections);
+  const startMs = performance.now();
+  const send = (): Promise<Sent> => {
+    switch (load.kind) {
+      case 'saturating':
+        return saturate(open, requests, rest);
+      case 'offered':
+        return offer(open, { perSecond: load.perSecond, requests, rest });
+      case 'at-once':
+        return sendAtOnce(load.port, requests, rest);
+    }
+  };
+  const { latenciesMs, failed } = await send();
+  const seconds = (performance.now() - startMs) / 1000;
+  for (const connection of open) connection.close();
+  return { perSecond: load.requests / seconds, failed, ...latenciesOf(latenciesMs) };
 }
 
 const load = Load.parse(JSON.parse(process.argv[2] ?? '{}'));

@@ -3,6 +3,7 @@
  * `node bench/run.ts ingest` runs those whose name begins so; `BENCH=ingest` says the same.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 
 /** One figure beside one peer, measured in the same run. */
 export interface Result {
@@ -16,7 +17,10 @@ export interface Result {
   /** Milliseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  readonly p999?: number;
   readonly peakMb?: number;
+  /** Of ours, what was not done as it should be. */
+  readonly failed?: number;
 }
 
 /** What a benchmark is given. */
@@ -88,7 +92,9 @@ function printTable(results: readonly Result[]): void {
     ['RATIO', (result) => result.ratio.toFixed(2)],
     ['P50 MS', (result) => figure(result.p50)],
     ['P99 MS', (result) => figure(result.p99)],
+    ['P99.9 MS', (result) => figure(result.p999)],
     ['PEAK MB', (result) => figure(result.peakMb)],
+    ['FAILED', (result) => String(result.failed ?? '-')],
   ];
   const lines = [columns.map(([header]) => header), ...results.map((each) => columns.map(([, cell]) => cell(each)))];
   const widths = columns.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
@@ -100,6 +106,11 @@ function printTable(results: readonly Result[]): void {
         .trimEnd(),
     );
   }
+}
+
+/** Of the last minute: a busy machine is seen by it. */
+function currentLoad(): string {
+  return (loadavg()[0] ?? NaN).toFixed(1);
 }
 
 function figure(value: number | undefined): string {
@@ -115,11 +126,14 @@ if (chosen.length === 0) {
 } else {
   const results: Result[] = [];
   const resultsFile = new URL('results.json', folder);
+  const loads = [currentLoad()];
   for (const benchmark of chosen) {
     context.progress(`${benchmark.name}: preparing`);
     results.push(...(await benchmark.run(context)));
+    loads.push(currentLoad());
     await writeFile(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
   }
   if (process.stderr.isTTY) context.progress('');
   printTable(results);
+  console.log(`\nLoad ${loads.join(', ')} on ${availableParallelism()} cores, before and after each benchmark.`);
 }
