@@ -94,6 +94,7 @@ export const reportedRows: readonly FaultRow[] = (
     [7, 'A place is held long after the work is done', 'an agent that goes on after its result is ended'],
     [8, 'An unclean end keeps the next start from working', 'it starts clean'],
     [9, 'Hundreds at once overwhelm the controller', 'never more than its places, in a fixed number of calls'],
+    [10, 'Calls use up what the forge allows', 'so many a review, one a comment; who is told to wait waits, with all'],
     [11, 'A deadline that is not kept', 'two clocks keep it'],
     [12, 'The manager dies and all jobs with it', 'nothing is lost or doubled wherever it is killed'],
     [13, 'Evicted after it had succeeded, taken for a failure', 'the result that is kept decides'],

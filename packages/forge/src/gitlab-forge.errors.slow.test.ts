@@ -72,7 +72,7 @@ describe('GitLabForge is careful', () => {
     expect(String(error)).not.toContain('glpat-wrong');
   });
 
-  it('sends nothing while GitLab wants none', async () => {
+  it('reported 10: sends nothing while GitLab wants none', async () => {
     const clock = new ManualClock();
     await using world = await start();
     await using forge = connect(world.gitlab, { clock });
