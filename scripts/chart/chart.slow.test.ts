@@ -36,7 +36,7 @@ const ConfigMap = z.looseObject({ data: z.record(z.string(), z.string()) });
 const rendered = new Map<string, readonly Manifest[]>();
 beforeAll(async () => {
   for (const [name, values] of Object.entries(chartVariants)) rendered.set(name, await renderChart(root, values));
-}, 120_000);
+});
 
 const manifests = (variant: string) => rendered.get(variant) ?? [];
 const workloads = (variant: string) =>
@@ -95,6 +95,14 @@ describe('the chart', () => {
       /DRYDOCK_GATEWAY_PORT/,
     );
     await expect(renderChart(root, { image: { digests: { agent: 'latest' } } })).rejects.toThrow(/digests/);
+  });
+
+  it('refuses agents beside the secrets, and an address that no preflight can try', async () => {
+    await expect(renderChart(root, { tasks: { namespace: 'drydock' } })).rejects.toThrow(/could mount its Secrets/);
+    for (const target of ['kubernetes.default:443', 'example.com:443', '10.96.0.1', ':443']) {
+      await expect(renderChart(root, { tasks: { unreachable: [target] } })).rejects.toThrow(/unreachable/);
+    }
+    await renderChart(root, { tasks: { unreachable: ['[fd00::1]:443', '$(KUBERNETES_SERVICE_HOST):443'] } });
   });
 
   it.each(components)('sets only variables that the %s reads, and all that it needs', async (component) => {

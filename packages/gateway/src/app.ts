@@ -49,7 +49,7 @@ export function createGatewayApp(ports: GatewayPorts, settings: GatewayAppSettin
     '/readyz',
     healthRoute(ports, () => isReady(ports)),
   );
-  app.get('/metrics', metricsRoute(ports, settings.controlTokens));
+  app.get('/metrics', metricsRoute(ports, [...settings.controlTokens, ...settings.viewTokens]));
   app.use(agentRoutes(ports, settings));
   app.use(controlRoutes(ports, settings));
   app.use(sweepRoutes(ports, settings.controlTokens));
@@ -77,7 +77,7 @@ async function isReady({ store, isStopping }: GatewayPorts): Promise<boolean> {
   );
 }
 
-/** With the control token: agents can reach this port, and the numbers are not theirs. */
+/** With a token: agents can reach this port, and the numbers are not theirs. */
 function metricsRoute(ports: GatewayPorts, tokens: readonly Secret[]): RequestHandler {
   return route(ports, 'metrics', async (request, response) => {
     if (!hasToken(tokens, request.headers)) {

@@ -39,7 +39,7 @@ export const GatewayConfig = z.object({
     'Shared with scheduler and server: whoever has it may start runs and publish. Several, separated by commas, are all taken',
   ),
   viewTokens: LongSecretList.optional().describe(
-    'Read runs, their progress and reports, and nothing else; the server shows logs with one. Several, separated by commas, are all taken',
+    'Read runs, their progress and reports, and metrics, and nothing else; the server shows logs with one. Several, separated by commas, are all taken',
   ),
   redisUrl: SecretText.optional().describe('Redis that keeps runs; without it they are lost when the process ends'),
   ...StoreConfig.shape,

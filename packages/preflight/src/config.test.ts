@@ -4,7 +4,7 @@ import { BadSetting, readPreflightConfig } from './config.ts';
 const good = {
   DRYDOCK_GATEWAY_URL: 'http://gateway.drydock.internal:8081',
   DRYDOCK_RUN_ID: '0123456789abcdef-1',
-  DRYDOCK_PREFLIGHT_TARGETS: '{"hard": ["10.96.0.1:443", "[fd00::1]:53"], "posture": ["[10.0.0.7]:10250"]}',
+  DRYDOCK_PREFLIGHT_TARGETS: '{"hard": ["10.96.0.1:443", "[fd00::1]:53"], "posture": ["fd00::7:10250"]}',
 };
 
 describe('readPreflightConfig', () => {
@@ -15,7 +15,7 @@ describe('readPreflightConfig', () => {
         { host: '10.96.0.1', port: 443, text: '10.96.0.1:443' },
         { host: 'fd00::1', port: 53 },
       ],
-      posture: [{ host: '10.0.0.7', port: 10250 }],
+      posture: [{ host: 'fd00::7', port: 10250 }],
       identityFile: '/var/run/drydock/identity/token',
       tokenFile: '/var/run/drydock/run/run-token',
     });
@@ -40,7 +40,8 @@ describe('readPreflightConfig', () => {
     ['DRYDOCK_PREFLIGHT_TARGETS', '{"hard": ["10.96.0.1:0"]}'],
     ['DRYDOCK_PREFLIGHT_TARGETS', '{"hard": ["10.96.0.1:65536"]}'],
     ['DRYDOCK_PREFLIGHT_TARGETS', '{"hard": ["10.96.0.1"]}'],
-    ['DRYDOCK_PREFLIGHT_TARGETS', '{"hard": ["fd00::1:53"]}'],
+    ['DRYDOCK_PREFLIGHT_TARGETS', '{"hard": ["fd00::1"]}'],
+    ['DRYDOCK_PREFLIGHT_TARGETS', '{"hard": ["10.96.0.1:80:443"]}'],
     ['DRYDOCK_PREFLIGHT_TARGETS', JSON.stringify({ hard: Array<string>(65).fill('10.96.0.1:443') })],
   ])('refuses for %s the value %p, and does not repeat it', (name, value) => {
     const read = () => readPreflightConfig({ ...good, [name]: value });

@@ -80,9 +80,12 @@ function readTargets(json = ''): Pick<PreflightConfig, 'hard' | 'posture'> {
   return { hard, posture };
 }
 
-/** Addresses only: a name that resolves to nothing would fail for the wrong reason. */
+/**
+ * Addresses only: a name that resolves to nothing would fail for the wrong reason. Kubernetes writes a node's IPv6
+ * address without brackets; the port is what follows the last colon.
+ */
 function parseTarget(text: string): Target | null {
-  const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]+)\]|(.+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? '';
   const port = Number(digits);
   return isIP(host) === 0 || port < 1 || port > 65_535 ? null : { host, port, text };

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { TextList } from '@drydock/core';
 import { KubeAccessConfig } from '@drydock/kube';
 import { z } from 'zod';
@@ -6,6 +7,18 @@ const seconds = (least: number, usual: number) => z.coerce.number().int().min(le
 const Quantity = z.string().regex(/^\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?$/, 'an amount such as 500m, 2 or 1Gi');
 /** A name that may stand in a label. */
 const LabelText = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'letters, digits, "-" and "."');
+
+/** What the preflight can try; a name that resolves to nothing would prove nothing. `$(…)` is filled in by the kubelet. */
+const TargetList = TextList.pipe(
+  z.array(
+    z.string().refine((text) => {
+      const [, bracketed, plain = '', port] = /^(?:\[([^\]]+)\]|(.+)):(\d{1,5})$/.exec(text) ?? [];
+      return (
+        /^\$\(\w+\)$/.test(plain) || (isIP(bracketed ?? plain) !== 0 && Number(port) >= 1 && Number(port) <= 65_535)
+      );
+    }, 'addresses with ports, such as 10.96.0.1:443 or [fd00::1]:443, and no names'),
+  ),
+);
 
 /** Settings of the Kubernetes launcher. */
 export const KubeConfig = z.object({
@@ -47,10 +60,10 @@ export const KubeConfig = z.object({
     .union([z.ipv4(), z.ipv6()])
     .optional()
     .describe('Address that this name stands for: the ClusterIP of the gateway’s Service'),
-  preflightHard: TextList.prefault('').describe(
+  preflightHard: TargetList.prefault('').describe(
     'Addresses with ports that no agent may reach, separated by commas: each pod tries them first and refuses to begin if one answers',
   ),
-  preflightPosture: TextList.prefault('$(DRYDOCK_HOST_IP):10250').describe(
+  preflightPosture: TargetList.prefault('$(DRYDOCK_HOST_IP):10250').describe(
     'Addresses that each pod tries and only tells about; $(DRYDOCK_HOST_IP) is its node',
   ),
   podCpu: Quantity.default('1').describe('CPU of an agent'),
