@@ -24,7 +24,7 @@ import type { Ending } from './ending.ts';
 import { disruptionsOf, ranOutOfMemory } from './failure-ending.ts';
 import { StopSignal, type Heartbeat } from './heartbeat.ts';
 import type { AgentExit } from './launchers/launcher.ts';
-import { PodSettings } from './launchers/pod-settings.ts';
+import { PodSettings, podAfterOom } from './launchers/pod-settings.ts';
 import type { AppliedPolicy } from './policies/policy-source.ts';
 import { adoptAgent, revoke, runAgent } from './run-agent.ts';
 import { endingOfRun } from './task-ending.ts';
@@ -193,8 +193,9 @@ export class Attempt {
   async #podOfNow(): Promise<PodSettings> {
     const { queue } = this.#ports;
     const pod = this.#pod;
-    if (pod.memoryAfterOom === null || this.#task.failures === 0) return pod;
-    return ranOutOfMemory(await queue.events(this.#task.taskId)) ? { ...pod, memory: pod.memoryAfterOom } : pod;
+    const larger = this.#task.failures === 0 ? null : podAfterOom(pod);
+    if (larger === null) return pod;
+    return ranOutOfMemory(await queue.events(this.#task.taskId)) ? larger : pod;
   }
 
   async #follow<Exit extends AgentExit | null>(runId: RunId, launch: number, work: () => Promise<Exit>): Promise<Exit> {
@@ -237,7 +238,7 @@ export class Attempt {
       if (exit.class === 'config' || exit.class === 'isolation-unenforced') metrics.alarm(exit.class);
       if (exit.class === 'infra') disruptions = disruptionsOf(await queue.events(this.#task.taskId));
     }
-    const hasMoreMemory = this.#pod.memoryAfterOom !== null;
+    const hasMoreMemory = podAfterOom(this.#pod) !== null;
     const { failures } = this.#task;
     return { kind: 'ending', ending: endingOfRun(exit, run, { failures, disruptions, hasMoreMemory }) };
   }

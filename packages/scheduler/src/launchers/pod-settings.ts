@@ -1,3 +1,4 @@
+import { quantityOf } from '@drydock/policy';
 import { z } from 'zod';
 
 /** An amount as Kubernetes writes it: `500m`, `2`, `1Gi`. */
@@ -32,3 +33,10 @@ export const PodSettings = z.strictObject({
   priorityClassName: z.string().max(253).nullable().default(null).describe('Priority class of agents; null: none'),
 });
 export type PodSettings = z.infer<typeof PodSettings>;
+
+/** The pod of one more attempt after an agent ran out of memory; null: it would get no more than it had. */
+export function podAfterOom(pod: PodSettings): PodSettings | null {
+  const { memory, memoryAfterOom } = pod;
+  if (memoryAfterOom === null || !(quantityOf(memoryAfterOom) > quantityOf(memory))) return null;
+  return { ...pod, memory: memoryAfterOom };
+}
