@@ -85,7 +85,8 @@ function endingOfStale({ code, message }: StaleError): Ending {
 /** What a run that brought no review means for the task. */
 export function endingOfRun(exit: AgentExit, run: RunView | null, record: TaskRecordFacts): Ending {
   const told = run?.result;
-  if (told?.kind === 'failed') return endingOfClaim(told, run?.usage.calls ?? 0);
+  const calls = run?.usage.calls ?? 0;
+  if (told?.kind === 'failed') return endingOfClaim(told, calls);
   const fail = (cls: TaskFailure['class'], code: string, message: string): Ending => ({
     kind: 'fail',
     failure: { class: cls, code, message, retryAfterMs: null },
@@ -96,8 +97,13 @@ export function endingOfRun(exit: AgentExit, run: RunView | null, record: TaskRe
     case 'exited':
       if (exit.code === exitCodes.badConfig)
         return fail('terminal', 'config.invalid', 'the agent is not set up rightly');
+      // Its own word again: who spent something was let in, and is tried again as after a crash.
       if (exit.code === exitCodes.tempFail)
-        return fail('infra', 'gateway.unreachable', 'the agent could not hand in its result');
+        return fail(
+          calls === 0 ? 'infra' : 'transient',
+          'gateway.unreachable',
+          'the agent could not hand in its result',
+        );
       // Once more, in case something came between; an agent that does so again will do so always.
       if (exit.code === 0)
         return fail(
