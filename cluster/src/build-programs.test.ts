@@ -10,7 +10,7 @@ import type { Workshop } from './places.ts';
 import type { ToolModule } from './programs.ts';
 import { run } from './run.ts';
 
-const signal = AbortSignal.timeout(25_000);
+const signal = AbortSignal.timeout(120_000);
 const silent: BuildProgress = { begin: () => undefined, end: () => undefined, say: () => undefined };
 
 const tools: ToolModule = {

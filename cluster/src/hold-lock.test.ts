@@ -7,7 +7,7 @@ import { describe, expect, it } from '@jest/globals';
 import { holdLock, type LockHolder } from './hold-lock.ts';
 import { poll } from './poll.ts';
 
-const signal = AbortSignal.timeout(20_000);
+const signal = AbortSignal.timeout(120_000);
 const aName = () => `test-${randomBytes(6).toString('hex')}`;
 
 /** A process that holds it, and says so, until it is killed. */

@@ -29,7 +29,7 @@ async function killPart(part: string): Promise<void> {
   const id = readState(stateFile)?.processes[part];
   if (id === undefined) throw new Error(`${part} does not run`);
   process.kill(id.pid, 'SIGKILL');
-  await poll(() => !isAlive(id), { what: 'it is dead', timeoutMs: 10_000, signal: AbortSignal.timeout(10_000) });
+  await poll(() => !isAlive(id), { what: 'it is dead', timeoutMs: 10_000, signal: AbortSignal.timeout(60_000) });
 }
 
 const pidOf = (part: string): number => readState(stateFile)?.processes[part]?.pid ?? 0;

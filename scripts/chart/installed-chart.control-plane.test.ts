@@ -33,7 +33,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   if (!cluster.isYours) await cluster.stop();
-}, 60_000);
+});
 
 /** No pod starts here, so nothing is waited for. */
 async function install(...args: string[]): Promise<string> {
@@ -78,7 +78,7 @@ describe('the chart on a real API server', () => {
     const text = `${lines.join('\n')}\n`;
 
     expect(text).toBe(goldenText(import.meta.url, 'rights.txt', text));
-  }, 60_000);
+  });
 
   it('keeps random secrets and the address of the gateway when it is upgraded', async () => {
     const before = await whatMustStay();
@@ -88,7 +88,7 @@ describe('the chart on a real API server', () => {
     expect(await whatMustStay()).toEqual(before);
     expect(Object.keys(before.internal ?? {}).sort()).toEqual(['control-token', 'marker-keys', 'view-token']);
     expect(before.address).toMatch(/^\d+\./);
-  }, 60_000);
+  });
 
   it('tells what is missing, and stops telling once it is there', async () => {
     expect(await install()).toContain('create secret generic drydock-gateway');
@@ -97,7 +97,7 @@ describe('the chart on a real API server', () => {
     await kubectl(cluster.kubeconfigPath, [...secret, '--from-literal=gitlab-token=x']);
 
     expect(await install()).not.toContain('create secret generic drydock-gateway');
-  }, 60_000);
+  });
 
   it('leaves what must stay when it is uninstalled, and takes it up again', async () => {
     const before = await whatMustStay();
@@ -109,7 +109,7 @@ describe('the chart on a real API server', () => {
     expect(stdout).toContain('reviewpolicies.drydock.dev');
     await install('--set', 'tasks.createNamespace=true');
     expect(await whatMustStay()).toEqual(before);
-  }, 120_000);
+  });
 
   it('leaves alone a secret that somebody else made', async () => {
     const secret = ['-n', 'drydock', 'create', 'secret', 'generic', 'my-tokens', '--from-literal=control-token=mine'];
@@ -120,5 +120,5 @@ describe('the chart on a real API server', () => {
     expect((await read('secret', 'my-tokens')).data).toEqual({
       'control-token': Buffer.from('mine').toString('base64'),
     });
-  }, 60_000);
+  });
 });

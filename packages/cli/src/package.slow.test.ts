@@ -52,7 +52,7 @@ beforeAll(async () => {
     cwd: join(folder, 'project'),
     env: environment,
   });
-}, 120_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -86,7 +86,7 @@ describe('the npm package', () => {
 
     expect(JSON.parse(stdout)).toMatchObject({ problems: [] });
     expect(stderr).toBe('');
-  }, 60_000);
+  });
 
   it('reviews a branch of a checkout, with nothing to set up', async () => {
     const repository = join(folder, 'repository');
@@ -109,7 +109,7 @@ describe('the npm package', () => {
 
     expect(JSON.parse(stdout)).toMatchObject({ model: 'scripted', findings: [{ path: 'find.ts' }] });
     expect((await git('status', '--porcelain')).stdout).toBe('');
-  }, 60_000);
+  });
 
   it('installs nothing beside itself', async () => {
     const modules = join(folder, 'project', 'node_modules');

@@ -254,11 +254,12 @@ describe('the control side of the gateway', () => {
         target: { '.drydock.yaml': `ignorePaths:\n${slow.join('\n')}\n` },
         change: { [name]: 'x\n' },
       });
-      const startMs = performance.now();
+      const before = process.cpuUsage();
 
       await gateway.requestRun(reviewable);
 
-      expect(performance.now() - startMs).toBeLessThan(10_000);
+      // Of the processor, which a busy machine does not lengthen.
+      expect(process.cpuUsage(before).user / 1000).toBeLessThan(10_000);
     });
 
     it('is skipped when nothing changes', async () => {

@@ -130,7 +130,7 @@ describe('fetchCommits', () => {
 
     await fetchCommits({ repo: mirror.repo, network: { url: server.url, configFile: null }, wants: [headSha] }, never);
 
-    const limits = { repo: mirror.repo, signal: never, timeoutMs: 5_000, maxOutputBytes: 10_000 };
+    const limits = { repo: mirror.repo, signal: never, timeoutMs: 60_000, maxOutputBytes: 10_000 };
     const refs = await runGit({ ...limits, args: ['for-each-ref', '--format=%(refname)'] });
     expect(refs.stdout.toString().trim()).toBe(`refs/drydock/kept/${headSha}`);
     const config = await readFile(join(mirror.repo.gitDir, 'config'), 'utf8');

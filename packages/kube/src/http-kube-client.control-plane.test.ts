@@ -17,7 +17,7 @@ let client: KubeClient;
 beforeAll(async () => {
   plane = await useControlPlane();
   ({ client } = plane);
-}, 120_000);
+});
 afterAll(async () => {
   await plane[Symbol.asyncDispose]();
 });

@@ -32,7 +32,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const read = () => client.read(pods, { namespace: 'drydock', name: 'none' }, { signal, timeoutMs: 5_000 });
+const read = () => client.read(pods, { namespace: 'drydock', name: 'none' }, { signal, timeoutMs: 60_000 });
 
 describe('the identity of a pod', () => {
   it('is what the kubelet put there', async () => {

@@ -18,7 +18,7 @@ let proxy: KubeFaultProxy;
 let client: KubeClient;
 beforeAll(async () => {
   plane = await useControlPlane();
-}, 120_000);
+});
 afterAll(async () => {
   await plane[Symbol.asyncDispose]();
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ExchangeRequest, agentRoutes } from '@drydock/core';
+import type { ExchangeTimes } from './exchange.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runPreflight } from './run-preflight.ts';
 
@@ -12,8 +13,8 @@ const runId = '0123456789abcdef-1';
 const identity = 'aaa-canary.bbb.ccc';
 const token = `ddrun_canary${'x'.repeat(40)}`;
 const times = {
-  probes: { probeMs: 250, pauseMs: 20, patienceMs: 200 },
-  exchange: { callMs: 300, firstPauseMs: 20, longestPauseMs: 50, patienceMs: 600 },
+  probes: { probeMs: 60_000, pauseMs: 20, patienceMs: 200 },
+  exchange: { callMs: 60_000, firstPauseMs: 20, longestPauseMs: 50, patienceMs: 1000 },
 };
 
 describe('runPreflight', () => {
@@ -52,7 +53,7 @@ describe('runPreflight', () => {
     return `http://127.0.0.1:${String(typeof address === 'object' && address !== null ? address.port : 0)}`;
   };
   const tokenFile = () => join(folder, 'run-token');
-  const run = (changes: Readonly<Record<string, string>> = {}) =>
+  const run = (changes: Readonly<Record<string, string>> = {}, exchange: Partial<ExchangeTimes> = {}) =>
     runPreflight({
       environment: {
         DRYDOCK_GATEWAY_URL: urlOfGateway(),
@@ -63,7 +64,7 @@ describe('runPreflight', () => {
         ...changes,
       },
       write: (line) => (said += line),
-      times,
+      times: { ...times, exchange: { ...times.exchange, ...exchange } },
     });
   const says = (status: number, code: string) => {
     answer = (response) => response.writeHead(status).end(JSON.stringify({ error: { code, message: 'canary' } }));
@@ -128,7 +129,7 @@ describe('runPreflight', () => {
   ])('goes on asking a gateway that %s, and ends when it stays so', async (_, behave) => {
     answer = behave;
 
-    expect(await run()).toBe(exitCodes.unreachable);
+    expect(await run({}, { callMs: 100 })).toBe(exitCodes.unreachable);
 
     expect(asked.length).toBeGreaterThan(1);
   });
@@ -141,7 +142,7 @@ describe('runPreflight', () => {
       else response.end(JSON.stringify({ v: 1, token, deadlineSeconds: 900 }));
     };
 
-    expect(await run()).toBe(exitCodes.ready);
+    expect(await run({}, { patienceMs: 60_000 })).toBe(exitCodes.ready);
 
     expect(calls).toBe(3);
   });

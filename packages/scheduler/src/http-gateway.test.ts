@@ -47,7 +47,7 @@ describe('HttpGateway', () => {
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    gateway = new HttpGateway({ url: urlOf(server), controlToken: token, timeoutMs: 1000, longTimeoutMs: 20_000 });
+    gateway = new HttpGateway({ url: urlOf(server), controlToken: token, timeoutMs: 60_000, longTimeoutMs: 60_000 });
   });
   afterEach(async () => {
     server.closeAllConnections();
@@ -55,7 +55,7 @@ describe('HttpGateway', () => {
   });
 
   const impatient = () =>
-    new HttpGateway({ url: urlOf(server), controlToken: token, timeoutMs: 100, longTimeoutMs: 20_000 });
+    new HttpGateway({ url: urlOf(server), controlToken: token, timeoutMs: 100, longTimeoutMs: 60_000 });
 
   const json = (status: number, body: unknown) => (_request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -237,7 +237,7 @@ describe('HttpGateway', () => {
 
   it('says where it looked when nobody is there', async () => {
     const url = 'http://127.0.0.1:1';
-    const away = new HttpGateway({ url, controlToken: token, timeoutMs: 300, longTimeoutMs: 600 });
+    const away = new HttpGateway({ url, controlToken: token, timeoutMs: 60_000, longTimeoutMs: 60_000 });
 
     const error = await failure(away.readMergeRequest(subject, never));
 

@@ -32,7 +32,7 @@ describe('a scheduler of a cluster that is killed', () => {
 
   beforeAll(async () => {
     stage = await KubeStage.open();
-  }, 120_000);
+  });
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
   });
@@ -41,12 +41,12 @@ describe('a scheduler of a cluster that is killed', () => {
     mostAtOnce = 0;
     const stop = new AbortController();
     nodes = { stop, ended: actAsNodes(stop.signal) };
-  }, 60_000);
+  });
   afterEach(async () => {
     nodes.stop.abort();
     await nodes.ended;
     await schedulers[Symbol.asyncDispose]();
-  }, 60_000);
+  });
 
   async function actAsNodes(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -78,7 +78,7 @@ describe('a scheduler of a cluster that is killed', () => {
       const task = await eventually(async () => {
         const now = await queue.get(taskId);
         return now?.endedAtMs === null ? undefined : (now ?? undefined);
-      }, 30_000);
+      });
 
       // Within 20 s of a death with the usual lease of 15 s: 5 s after the lease is over, or somebody is there at last.
       const adopted = (await queue.events(taskId)).find(({ what }) => what === 'adopted');
@@ -105,5 +105,5 @@ describe('a scheduler of a cluster that is killed', () => {
     await eventually(async () => (await queue.get(taskId))?.state === 'done');
     two.kill('SIGTERM');
     expect(await two.ended).toEqual({ code: 0, signal: null });
-  }, 60_000);
+  });
 });

@@ -39,13 +39,13 @@ describe('a scheduler of a cluster that was frozen', () => {
     const { tls } = await stage.access.credentials(false);
     proxy = await startKubeFaultProxy({ server: stage.access.server, tls });
     folder = await mkdtemp(join(tmpdir(), 'drydock-frozen-'));
-  }, 120_000);
+  });
   afterAll(async () => {
     await schedulers[Symbol.asyncDispose]();
     await proxy[Symbol.asyncDispose]();
     await stage[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   /** Its calls of the API server, and of no other, pass the proxy. */
   async function proxiedKubeconfig(): Promise<string> {
@@ -102,5 +102,5 @@ describe('a scheduler of a cluster that was frozen', () => {
     await eventually(async () => (await queue.get(taskId))?.state === 'done');
     expect(world.published).toEqual([sha('a')]);
     expect(attemptOf((await queue.get(taskId))?.launch ?? 0)).toBe(1);
-  }, 120_000);
+  });
 });

@@ -25,7 +25,7 @@ describe('the scheduler as a process', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'drydock-scheduler-'));
     redis = await startRedisServer({ password: 'password-canary' });
-    queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog });
+    queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog, commandTimeoutMs: 60_000 });
     world = new WorldGateway();
     gateway = await serveGateway(world);
     life = await openLifeLine();
@@ -130,7 +130,7 @@ describe('the scheduler as a process', () => {
 
     expect(end).toEqual({ code: 0, signal: null });
     expect(await life.isAnythingAlive()).toBe(false);
-  }, 60_000);
+  });
 
   it('leaves no agent alive when it is killed, and another takes its task over', async () => {
     const first = await start(await agentOf(true));

@@ -22,7 +22,7 @@ const never = new AbortController().signal;
     root = await mkdtemp(join(tmpdir(), 'drydock-scheduler-'));
     await writeFile(join(root, 'agent.mjs'), '');
     redis = await startRedisServer();
-    queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog });
+    queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog, commandTimeoutMs: 60_000 });
     world = new SweepWorld();
     gateway = createServer((request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? '', 'http://gateway');
@@ -74,5 +74,5 @@ const never = new AbortController().signal;
     expect(found).toMatchObject({ trigger: 'swept', projectPath: 'shop/p1' });
     expect(await queue.get(foreign)).toBeNull();
     expect(await process.ended).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 });

@@ -30,7 +30,7 @@ describe('schedulers of a cluster', () => {
     schedulers = [];
     deadlineSeconds = 600;
     gateway.grant = (request) => ({ kind: 'to-exchange', runId: gateway.record(request), deadlineSeconds });
-  }, 120_000);
+  });
   afterEach(async () => {
     await Promise.all(schedulers.map((scheduler) => scheduler.stop()));
     await stage[Symbol.asyncDispose]();
@@ -98,7 +98,7 @@ describe('schedulers of a cluster', () => {
       await Promise.all(schedulers.splice(0).map((scheduler) => scheduler.stop()));
       await queue.close();
     }
-  }, 60_000);
+  });
 
   it('reported 15: end an agent that does nothing more, and give its place to the next', async () => {
     const queue = new MemoryTaskQueue({ clock: systemClock });
@@ -106,16 +106,14 @@ describe('schedulers of a cluster', () => {
     deadlineSeconds = 1;
     await queue.enqueue(anEvent(), atOnce);
     await stage.begin(runIdOf(taskId, 1));
-    const beganMs = performance.now();
     await queue.enqueue(anEvent({ subject: ofMergeRequest(8) }), atOnce);
 
     await inState(queue, 'dead');
 
-    expect(performance.now() - beganMs).toBeLessThan(15_000);
     expect((await queue.get(taskId))?.lastError).toMatchObject({ code: 'run.timed_out' });
     const next = runIdOf(taskIdOf('review', ofMergeRequest(8)), 1);
     await eventually(async () => (await runsOfJobs()).join() === next);
-  }, 40_000);
+  });
 
   it('reported 33: begin nothing beyond their places while the API server lists nothing', async () => {
     const queue = new MemoryTaskQueue({ clock: systemClock });

@@ -91,5 +91,5 @@ describe('the places of a scheduler', () => {
       }),
       { numRuns: 25 },
     );
-  }, 30_000);
+  });
 });

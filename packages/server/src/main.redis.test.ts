@@ -16,7 +16,7 @@ describe('the server as a process', () => {
 
   beforeAll(async () => {
     redis = await startRedisServer({ password: 'password-canary' });
-    queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog });
+    queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog, commandTimeoutMs: 60_000 });
   });
   afterEach(async () => {
     await server?.[Symbol.asyncDispose]();

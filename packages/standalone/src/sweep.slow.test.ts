@@ -64,7 +64,7 @@ describe('the sweep between a GitLab and the queue', () => {
     );
     projects = [];
     for (let number = 1; number <= projectCount; number += 1) projects.push(await aProject(`shop/p${String(number)}`));
-  }, 60_000);
+  });
   afterAll(async () => {
     await gateway.close();
     await gitlab[Symbol.asyncDispose]();
@@ -195,7 +195,7 @@ describe('the sweep between a GitLab and the queue', () => {
     // Five pages of a hundred; what the overlap brings again may begin a sixth.
     expect(asked).toEqual({ projects: 1, mergeRequests: 6, hooks: expect.any(Number) });
     expect(1 + 6 + asked.hooks).toBeLessThanOrEqual(2 * projectCount);
-  }, 60_000);
+  });
 
   it('does so project by project, too', async () => {
     const queue = new MemoryTaskQueue({ clock });
@@ -208,7 +208,7 @@ describe('the sweep between a GitLab and the queue', () => {
 
     expect(await statesOf(queue, taskIds(projects))).toEqual(['waiting']);
     expect(calls()).toEqual({ projects: 1, mergeRequests: projectCount, hooks: 9 });
-  }, 60_000);
+  });
 
   it('leaves alone what was closed meanwhile, and what was reviewed', async () => {
     const queue = new MemoryTaskQueue({ clock });
@@ -227,7 +227,7 @@ describe('the sweep between a GitLab and the queue', () => {
     expect(reviewed).toBe(500 - perProject);
     expect(await statesOf(queue, taskIds(others))).toEqual(['done']);
     expect(await statesOf(queue, taskIds(closed === undefined ? [] : [closed]))).toEqual([null]);
-  }, 60_000);
+  });
 
   (whyNoRedisServer() === null ? it : it.skip)(
     'keeps its place in Redis over a restart, and compares everything again when Redis was emptied',

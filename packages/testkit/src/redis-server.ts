@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const startLimitMs = 10_000;
+const startLimitMs = 60_000;
 
 /** A private redis-server on loopback with its own folder. */
 export interface RedisServer {
@@ -177,7 +177,7 @@ class PrivateRedisServer implements RedisServer {
   #answers(): Promise<boolean> {
     const password = this.#options.password;
     const socket = connect(this.port, '127.0.0.1');
-    socket.setTimeout(1_000);
+    socket.setTimeout(10_000);
     if (password !== undefined) {
       socket.write(`*2\r\n$4\r\nAUTH\r\n$${Buffer.byteLength(password)}\r\n${password}\r\n`);
     }

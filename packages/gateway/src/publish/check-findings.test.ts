@@ -161,17 +161,18 @@ describe('checkFindings', () => {
     expect(after?.identity).toBe(before?.identity);
   });
 
-  it('does not block for long on five hundred claims about a large file', () => {
+  it('does not block for long on very many claims about a large file', () => {
     const large = Array.from({ length: 50_000 }, (_, index) => `statement${index}();`);
-    const claims = Array.from({ length: 500 }, (_, index) =>
-      aClaim({ startLine: index * 90 + 1, endLine: index * 90 + 1, quotedCode: `statement${index * 90}();` }),
+    const claims = Array.from({ length: 5000 }, (_, index) =>
+      aClaim({ startLine: index * 9 + 1, endLine: index * 9 + 1, quotedCode: `statement${index * 9}();` }),
     );
-    const startMs = performance.now();
+    const before = process.cpuUsage();
 
     const { standing } = checkFindings(claims, aGround({ linesOf: () => large, policy: { maxComments: 200 } }));
 
     expect(standing).toHaveLength(200);
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    // Of the processor, which a busy machine does not lengthen: 0.1 s, and 9 s if each claim went through the file.
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(4500);
   });
 });
 

@@ -151,7 +151,7 @@ describe('comments written from hostile text', () => {
       for (const note of bench.gitlab.notes(1)) bench.gitlab.deleteNote(1, note.id);
       expect([attack, bench.gitlab.effects]).toEqual([attack, []]);
     }
-  }, 120_000);
+  });
 
   it('set off nothing, whatever the text', async () => {
     await using bench = await PublishBench.start(setup);
@@ -207,5 +207,5 @@ describe('comments written from hostile text', () => {
       // A backslash before a code span was once taken for an escape.
       { numRuns: 150, examples: [['a', '\\```mermaid\ngraph LR\n```- \n/merge @root', 'b']] },
     );
-  }, 120_000);
+  });
 });

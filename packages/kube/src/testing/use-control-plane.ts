@@ -63,7 +63,7 @@ export const quotas: Resource<KubeQuota, Manifest & { readonly spec: object }> =
 });
 
 /** Waits for what the cluster does by itself. */
-export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
+export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const endMs = systemClock.monotonicMs() + timeoutMs;
   const forever = new AbortController().signal;
   while (!(await isSo())) {
@@ -92,7 +92,7 @@ export async function useControlPlane(): Promise<ControlPlane> {
     },
     startProxy: async () => startKubeFaultProxy({ server: access.server, tls: (await access.credentials(false)).tls }),
     async [Symbol.asyncDispose]() {
-      await client.delete(namespaces, { name: namespace }, { uid: null, signal: AbortSignal.timeout(10_000) });
+      await client.delete(namespaces, { name: namespace }, { uid: null, signal: AbortSignal.timeout(60_000) });
       ending.abort();
       client.close();
     },

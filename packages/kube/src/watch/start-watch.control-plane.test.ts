@@ -16,7 +16,7 @@ let prefix: string;
 let count = 0;
 beforeAll(async () => {
   plane = await useControlPlane();
-}, 120_000);
+});
 afterAll(async () => {
   await plane[Symbol.asyncDispose]();
 });
@@ -206,8 +206,7 @@ describe('a watch of a real API server', () => {
 
     await proxy.up();
 
-    await until(() => same(watched, truth));
-    expect(watched.ageMs()).toBeLessThan(1_000);
+    await until(() => same(watched, truth) && watched.ageMs() < 1_000);
   });
 });
 

@@ -339,7 +339,7 @@ describe('a watch', () => {
           server[one.do]();
       }
     }
-  }, 120_000);
+  });
 });
 
 type StepOf<A> = A extends fc.Arbitrary<infer S> ? S : never;

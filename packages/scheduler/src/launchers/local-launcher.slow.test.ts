@@ -123,7 +123,7 @@ describe('LocalLauncher', () => {
   it('is not held up by a process that left the group and keeps its standard error open', async () => {
     const launcher = await launcherOf(`
       import { spawn } from 'node:child_process';
-      const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 10_000)'], { detached: true, stdio: ['ignore', 'ignore', 'inherit'] });
+      const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)'], { detached: true, stdio: ['ignore', 'ignore', 'inherit'] });
       process.stderr.write(String(child.pid));
       child.unref();`);
 

@@ -64,7 +64,7 @@ describe('policies of an API server', () => {
     await running.ended;
   });
 
-  const call = () => ({ signal: AbortSignal.timeout(20_000) });
+  const call = () => ({ signal: AbortSignal.timeout(120_000) });
   const place = (name: string) => ({ namespace: server.namespace, name });
   const put = async (name: string, spec: object) => {
     const metadata = place(name);

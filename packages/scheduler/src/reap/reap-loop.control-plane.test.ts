@@ -24,7 +24,7 @@ describe('reaping', () => {
 
   beforeAll(async () => {
     stage = await KubeStage.open();
-  }, 120_000);
+  });
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
   });
@@ -33,7 +33,7 @@ describe('reaping', () => {
     queue = new MemoryTaskQueue({ clock: systemClock });
     gateway = new WorldGateway();
     isLeader = true;
-  }, 60_000);
+  });
   afterEach(async () => {
     for (const { metadata } of await stage.jobs()) {
       const place = { namespace: stage.namespace, name: metadata.name };

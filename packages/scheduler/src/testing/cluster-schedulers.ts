@@ -34,7 +34,7 @@ export class ClusterSchedulers implements AsyncDisposable {
 
   static async open(stage: KubeStage): Promise<ClusterSchedulers> {
     const redis = await startRedisServer({ config: { appendonly: 'no' } });
-    const queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog });
+    const queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog, commandTimeoutMs: 60_000 });
     const world = new WorldGateway();
     world.grant = (request) => ({ kind: 'to-exchange', runId: world.record(request), deadlineSeconds: 600 });
     return new ClusterSchedulers(stage, redis, queue, { world, gateway: await serveGateway(world) });

@@ -226,7 +226,7 @@ export class KubeStage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const launcher of this.#launchers) await launcher[Symbol.asyncDispose]();
-    await this.client.delete(namespaces, { name: this.namespace }, { uid: null, signal: AbortSignal.timeout(10_000) });
+    await this.client.delete(namespaces, { name: this.namespace }, { uid: null, signal: AbortSignal.timeout(60_000) });
     this.#ending.abort();
     this.client.close();
   }
@@ -259,7 +259,7 @@ function containerStatus(name: string, said: Said): object {
 }
 
 /** Waits for what the cluster does by itself. */
-export async function eventually<T>(look: () => Promise<T | undefined | false>, timeoutMs = 20_000): Promise<T> {
+export async function eventually<T>(look: () => Promise<T | undefined | false>, timeoutMs = 60_000): Promise<T> {
   const endMs = systemClock.monotonicMs() + timeoutMs;
   for (;;) {
     const found = await look();

@@ -36,7 +36,7 @@ export interface PolicyServer extends AsyncDisposable {
 }
 
 /** Waits for what happens by itself. */
-export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const endMs = systemClock.monotonicMs() + timeoutMs;
   while (!(await isSo())) {
     if (systemClock.monotonicMs() > endMs) throw new Error(`it did not come to pass: ${isSo.toString()}`);
@@ -65,7 +65,7 @@ export async function usePolicyServer(): Promise<PolicyServer> {
     client,
     namespace,
     async [Symbol.asyncDispose]() {
-      await client.delete(namespaces, { name: namespace }, { uid: null, signal: AbortSignal.timeout(10_000) });
+      await client.delete(namespaces, { name: namespace }, { uid: null, signal: AbortSignal.timeout(60_000) });
       client.close();
     },
   };

@@ -109,14 +109,14 @@ function send(port: number, agent: Agent, headers: Record<string, string>, body:
 /** The queue of that Redis, past all proxies. */
 export async function queueOf(redisPort: number): Promise<TaskQueue & AsyncDisposable> {
   const url = new Secret(`redis://127.0.0.1:${String(redisPort)}`);
-  const queue = await connectRedisTaskQueue({ url, log: silentLog });
+  const queue = await connectRedisTaskQueue({ url, log: silentLog, commandTimeoutMs: 60_000 });
   return Object.assign(queue, { [Symbol.asyncDispose]: () => queue.close() });
 }
 
 /** A connection of the operator's. */
 export async function operatorOf(redisPort: number) {
   const url = new Secret(`redis://127.0.0.1:${String(redisPort)}`);
-  const redis = await connectRedis({ url, commandTimeoutMs: 10_000 }, silentLog);
+  const redis = await connectRedis({ url, commandTimeoutMs: 60_000 }, silentLog);
   return Object.assign(redis, {
     [Symbol.asyncDispose]: () => {
       redis.disconnect();
@@ -137,7 +137,7 @@ export async function drain(queue: TaskQueue): Promise<readonly LeasedTask[]> {
 }
 
 /** Waits until it is so. */
-export async function until(isSo: () => Promise<boolean> | boolean, limitMs = 20_000): Promise<void> {
+export async function until(isSo: () => Promise<boolean> | boolean, limitMs = 60_000): Promise<void> {
   const deadlineMs = performance.now() + limitMs;
   while (!(await isSo())) {
     if (performance.now() > deadlineMs) throw new Error(`still not so: ${isSo.toString()}`);

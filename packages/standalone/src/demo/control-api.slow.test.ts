@@ -39,4 +39,4 @@ it('tells a whole review by the control API, with its log from the gateway', asy
     new Set(['stage-started', 'stage-ended', 'turn', 'tool', 'finding']),
   );
   expect(rest.entries).toEqual([]);
-}, 120_000);
+});

@@ -24,7 +24,7 @@ describe('findLocalChange of much', () => {
     expect(await readDiff({ repo: both.repository, ...both.refs }, never)).toHaveLength(10_001);
     expect(one.description.length).toBeLessThan(10_100);
     expect(one.title).toBe('Long');
-  }, 120_000);
+  });
 
   it('counts more commits than it describes', async () => {
     await using place = await aPlace();
@@ -36,7 +36,7 @@ describe('findLocalChange of much', () => {
 
     expect(change.commits).toBe(61);
     expect(change.description).toMatch(/^\(11 earlier commits\)\n- C12\n.*\n- Last$/s);
-  }, 120_000);
+  });
 
   it('shows of the newest commits of this repository what plain git shows', async () => {
     await using place = await aPlace();
@@ -61,5 +61,5 @@ describe('findLocalChange of much', () => {
       const files = await readDiff({ repo: change.repository, ...change.refs }, never);
       expect(files.length).toBeGreaterThan(0);
     }
-  }, 120_000);
+  });
 });

@@ -96,28 +96,31 @@ describe('startTcpFaultProxy', () => {
     const slowMs = await echoMs(one, 'b');
     const twiceMs =
       (proxy.add({ kind: 'latency', delayMs: 80, jitterMs: 10, direction: 'to-upstream' }), await echoMs(one, 'c'));
+    proxy.add({ kind: 'latency', delayMs: 3_600_000, jitterMs: 0, direction: 'to-client' });
     proxy.clear();
     heal();
-    const wellMs = await echoMs(one, 'd');
+    await echoMs(one, 'd'); // none of an hour is left
 
     expect(slowMs).toBeGreaterThan(75);
     expect(twiceMs).toBeGreaterThan(155);
-    expect(wellMs).toBeLessThan(75);
   });
 
   it('keeps what is sent in one go together under latency: pieces are late, not queued one after another', async () => {
     const one = client();
-    proxy.add({ kind: 'latency', delayMs: 100, jitterMs: 0, direction: 'to-upstream' });
-    const startedAtMs = performance.now();
+    const delayMs = 500;
+    proxy.add({ kind: 'latency', delayMs, jitterMs: 0, direction: 'to-upstream' });
 
-    for (const text of ['a', 'b', 'c', 'd', 'e']) {
+    for (const text of 'abcdefghij') {
       one.socket.write(text);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    await one.until(5);
+    await one.until(10);
 
-    expect(performance.now() - startedAtMs).toBeLessThan(300);
-    expect(one.received).toBe('abcde');
+    // A queue would take all delays one after another, however fast the machine; pieces that are late together do not
+    // come near it, were the machine thirty times slower.
+    const arrivals = one.pieces.map(({ atMs }) => atMs);
+    expect(Math.max(...arrivals) - Math.min(...arrivals)).toBeLessThan(9 * delayMs);
+    expect(one.received).toBe('abcdefghij');
   });
 
   it('lets so many bytes a second through', async () => {
