@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Ports } from './cluster-state.ts';
+import type { NodePulse } from './node-pulse.ts';
 import { nodeAddress, podRange, serviceRange, type Layout } from './layout.ts';
 
 /** A program and its arguments, as they are started. */
@@ -57,7 +58,7 @@ export function apiServer(program: string, layout: Layout, ports: Ports): Comman
   };
 }
 
-export function controllerManager(program: string, { pki }: Layout): Command {
+export function controllerManager(program: string, { pki }: Layout, pulse: NodePulse): Command {
   return {
     program,
     args: [
@@ -69,6 +70,7 @@ export function controllerManager(program: string, { pki }: Layout): Command {
       '--use-service-account-credentials=true',
       // Its own limit of 20 requests a second would be most of the time that a start takes.
       ...['--kube-api-qps=500', '--kube-api-burst=1000'],
+      ...[`--node-monitor-period=${pulse.lookEverySeconds}s`, `--node-monitor-grace-period=${pulse.graceSeconds}s`],
     ],
   };
 }

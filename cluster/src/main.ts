@@ -8,6 +8,7 @@ import { layoutOf } from './layout.ts';
 import { levels, programsOf, type Level } from './levels.ts';
 import { defaultWorkshop } from './places.ts';
 import { isAlive } from './proc.ts';
+import { namesOnMachine } from './remove-cluster.ts';
 import { clusterNames, defaultStateRoot, startCluster, stopCluster } from './start-cluster.ts';
 import { whyNot } from './why-not.ts';
 
@@ -72,8 +73,9 @@ async function up(level: Level): Promise<void> {
 }
 
 async function down(): Promise<void> {
-  for (const name of values.all ? clusterNames() : [values.name])
-    say((await stopCluster(name, signal)) ? `${name} is gone` : `there was no cluster ${name}`);
+  const names = values.all ? namesOnMachine(defaultStateRoot()) : [values.name];
+  if (names.length === 0) say('there is no cluster');
+  for (const name of names) say((await stopCluster(name, signal)) ? `${name} is gone` : `there was no cluster ${name}`);
 }
 
 function status(): void {

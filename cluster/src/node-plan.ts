@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Command } from './control-plane.ts';
 import { dnsServiceAddress, podRange, type Layout, type NodeLayout } from './layout.ts';
 import { pauseImage } from './images.ts';
+import type { NodePulse } from './node-pulse.ts';
 
 /** What the node's configuration names of the machine. */
 export interface NodeSettings {
@@ -46,7 +47,7 @@ state = "${folder}/containerd/state"
 }
 
 /** JSON is YAML. */
-export function kubeletConfig(layout: Layout, node: NodeLayout): string {
+export function kubeletConfig(layout: Layout, node: NodeLayout, pulse: NodePulse): string {
   return JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -65,6 +66,7 @@ export function kubeletConfig(layout: Layout, node: NodeLayout): string {
     failCgroupV1: false,
     failSwapOn: false,
     oomScoreAdj: 0,
+    nodeLeaseDurationSeconds: pulse.leaseSeconds,
     containerRuntimeEndpoint: `unix://${containerdSocket(layout)}`,
     podLogsDir: join(layout.folder, 'pod-logs'),
     makeIPTablesUtilChains: false,

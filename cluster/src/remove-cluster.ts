@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { layoutOf } from './layout.ts';
 import { poll } from './poll.ts';
 import { membersOf, readProcesses } from './proc.ts';
@@ -46,6 +46,25 @@ export async function endParts(name: string, stateRoot: string, signal: AbortSig
     if (existsSync(join(netnsFolder, netns))) await runOk('ip', ['netns', 'delete', netns], { signal });
   for (const cgroup of cgroupsOf(node.cgroup))
     await poll(() => removeCgroup(cgroup), { what: `${cgroup} is removed`, timeoutMs: 10_000, signal });
+}
+
+/**
+ * The names of the clusters below a state folder that anything on the machine tells of: files, processes, network
+ * namespaces or cgroups. Also when the folder is lost.
+ */
+export function namesOnMachine(stateRoot: string): readonly string[] {
+  const files = existsSync(stateRoot) ? readdirSync(stateRoot) : [];
+  const marks = readProcesses().flatMap(({ mark }) =>
+    mark !== null && dirname(mark) === stateRoot ? [basename(mark)] : [],
+  );
+  const folders = [netnsFolder, ...cgroupRoots(readFileSync('/proc/self/mounts', 'utf8'))];
+  const ids = folders.flatMap((folder) => ifThere(() => readdirSync(folder)));
+  const named = ids.flatMap((id) => {
+    const name = /^drydock-(.+)-[0-9a-f]{6}$/.exec(id)?.[1];
+    // Those of another folder have another number at their end.
+    return name !== undefined && layoutOf(name, 'full', stateRoot).node?.netns === id ? [name] : [];
+  });
+  return [...new Set([...files, ...marks, ...named])].sort();
 }
 
 /** Mount points at or below a folder, the innermost first, as /proc/self/mounts lists them. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -8,8 +8,16 @@ import { readState } from './cluster-state.ts';
 import { layoutOf } from './layout.ts';
 import { poll } from './poll.ts';
 import { isAlive } from './proc.ts';
+import { namesOnMachine } from './remove-cluster.ts';
 import { run } from './run.ts';
-import { clusterNames, defaultStateRoot, startCluster, stopCluster, type Cluster } from './start-cluster.ts';
+import {
+  clusterNames,
+  defaultStateRoot,
+  startCluster,
+  stopCluster,
+  type Cluster,
+  type StartOptions,
+} from './start-cluster.ts';
 import { leftovers, nothing, testName, testPrograms, whyNotStarted } from './testing/test-cluster.ts';
 
 const level = 'control-plane';
@@ -17,7 +25,7 @@ const name = testName('plane');
 const { stateFile, folder } = layoutOf(name, level, defaultStateRoot());
 const minutes = 60_000;
 
-const start = (options: { isFresh?: boolean; isKept?: boolean; signal?: AbortSignal } = {}): Promise<Cluster> =>
+const start = (options: Partial<StartOptions> = {}): Promise<Cluster> =>
   startCluster({ name, level, programs: testPrograms(level), signal: AbortSignal.timeout(2 * minutes), ...options });
 
 async function kubectl(kubeconfig: string, ...args: string[]): Promise<string> {
@@ -29,7 +37,7 @@ async function killPart(part: string): Promise<void> {
   const id = readState(stateFile)?.processes[part];
   if (id === undefined) throw new Error(`${part} does not run`);
   process.kill(id.pid, 'SIGKILL');
-  await poll(() => !isAlive(id), { what: 'it is dead', timeoutMs: 10_000, signal: AbortSignal.timeout(60_000) });
+  await poll(() => !isAlive(id), { what: 'it is dead', timeoutMs: minutes, signal: AbortSignal.timeout(minutes) });
 }
 
 const pidOf = (part: string): number => readState(stateFile)?.processes[part]?.pid ?? 0;
@@ -115,6 +123,46 @@ afterEach(() => stopCluster(name, AbortSignal.timeout(minutes)), 2 * minutes);
       await stopCluster(name, AbortSignal.timeout(minutes));
 
       expect(leftovers(name)).toEqual(nothing);
+    },
+    3 * minutes,
+  );
+
+  it(
+    'is found and stopped whole although the folder of all clusters is lost',
+    async () => {
+      const stateRoot = mkdtempSync('/var/tmp/drydock-lost-');
+      const cluster = await start({ stateRoot });
+      rmSync(stateRoot, { recursive: true });
+
+      const found = namesOnMachine(stateRoot);
+      const existed = await stopCluster(name, AbortSignal.timeout(minutes), stateRoot);
+
+      expect([found, existed]).toEqual([[name], true]);
+      expect(namesOnMachine(stateRoot)).toEqual([]);
+      expect(cluster.isNew).toBe(true);
+    },
+    3 * minutes,
+  );
+
+  it(
+    'is one cluster when two start it at once, and both are told that it is up',
+    async () => {
+      const up = () =>
+        spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), 'up', level, '--name', name], {
+          stdio: ['ignore', 'ignore', 'pipe'],
+        });
+      const told = await Promise.all(
+        [up(), up()].map(async (starter) => {
+          let text = '';
+          starter.stderr.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          const [code] = (await once(starter, 'close')) as [number | null];
+          return { code, text };
+        }),
+      );
+
+      expect(told.map(({ code }) => code)).toEqual([0, 0]);
+      expect(told.filter(({ text }) => text.includes('is up already'))).toHaveLength(1);
+      expect(told.filter(({ text }) => /is up \(control-plane\), after/.test(text))).toHaveLength(1);
     },
     3 * minutes,
   );

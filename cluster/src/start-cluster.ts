@@ -11,9 +11,10 @@ import { holdLock } from './hold-lock.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
 import { apiPort, layoutOf, type Layout } from './layout.ts';
 import type { Level } from './levels.ts';
+import { pulseFor, usualPulse } from './node-pulse.ts';
 import { identify, isAlive, type ProcessId } from './proc.ts';
 import type { Programs } from './programs-of-machine.ts';
-import { endParts, removeCluster } from './remove-cluster.ts';
+import { endParts, namesOnMachine, removeCluster } from './remove-cluster.ts';
 import { startRelay } from './relay.ts';
 import { createCredentials, startControlPlane } from './start-control-plane.ts';
 import { createPlace, startKubelet, startMachine } from './start-node.ts';
@@ -30,6 +31,8 @@ export interface StartOptions {
   /** Whether it stays when the processes that use it are gone; else the next start of any cluster removes it. */
   readonly isKept?: boolean;
   readonly stateRoot?: string;
+  /** A node that says nothing for so long is taken for lost; absent: Kubernetes' own 50. A cluster that is up keeps its own. */
+  readonly lostNodeSeconds?: number;
   /** Told in a few words what is being done. */
   readonly onProgress?: (step: string) => void;
 }
@@ -78,7 +81,7 @@ export async function startCluster(options: StartOptions): Promise<Cluster> {
 export async function stopCluster(name: string, signal: AbortSignal, stateRoot = defaultStateRoot()): Promise<boolean> {
   const layout = layoutOf(name, 'full', stateRoot);
   await using _lock = await lockCluster(layout.folder, 'stopping it', signal);
-  const existed = existsSync(layout.folder);
+  const existed = namesOnMachine(stateRoot).includes(name);
   await removeCluster(name, stateRoot, signal);
   return existed;
 }
@@ -149,7 +152,7 @@ async function lockCluster(
 }
 
 async function startFromNothing(layout: Layout, options: StartOptions): Promise<void> {
-  const { signal, programs, onProgress = () => undefined } = options;
+  const { signal, programs, lostNodeSeconds, onProgress = () => undefined } = options;
   const { node } = layout;
   if (node !== null && programs.nodeFiles === null) throw new Error('these programs make no node');
   mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
@@ -177,11 +180,13 @@ async function startFromNothing(layout: Layout, options: StartOptions): Promise<
     const onPart = ({ name, id }: { name: string; id: ProcessId }) =>
       save({ processes: { ...state.processes, [name]: id } });
     const enter = node === null ? [] : [join(layout.folder, 'enter-network')];
-    const controlPlane = () => startControlPlane(layout, programs, state.ports, { access, enter, signal, onPart });
+    const pulse = lostNodeSeconds === undefined ? usualPulse : pulseFor(lostNodeSeconds);
+    const controlPlane = () =>
+      startControlPlane(layout, programs, state.ports, { access, enter, pulse, signal, onPart });
     if (node === null || programs.nodeFiles === null) {
       await controlPlane();
     } else {
-      const start = { programs, files: programs.nodeFiles, signal, onPart };
+      const start = { programs, files: programs.nodeFiles, pulse, signal, onPart };
       const target = {
         network: 'network',
         port: state.ports.outside,

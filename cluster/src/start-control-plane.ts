@@ -6,6 +6,7 @@ import type { Ports } from './cluster-state.ts';
 import { apiServer, controllerManager, etcd, scheduler, serverAddress } from './control-plane.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
 import { apiServiceAddress, nodeAddress, type Layout } from './layout.ts';
+import type { NodePulse } from './node-pulse.ts';
 import { startPart, type Part } from './parts.ts';
 import { poll } from './poll.ts';
 import type { Programs } from './programs-of-machine.ts';
@@ -65,9 +66,16 @@ export async function startControlPlane(
   {
     access,
     enter,
+    pulse,
     signal,
     onPart,
-  }: { access: ApiAccess; enter: readonly string[]; signal: AbortSignal; readonly onPart: (part: Part) => void },
+  }: {
+    access: ApiAccess;
+    enter: readonly string[];
+    pulse: NodePulse;
+    signal: AbortSignal;
+    readonly onPart: (part: Part) => void;
+  },
 ): Promise<void> {
   const start = (name: string, command: Parameters<typeof startPart>[2]) => {
     const part = startPart(layout, name, command, enter);
@@ -85,7 +93,7 @@ export async function startControlPlane(
   };
   await poll(() => isReady(first, '/readyz', 200), { what: 'the API server is ready', timeoutMs: 60_000, signal });
   const second = [
-    start('kube-controller-manager', controllerManager(programs.path('kube-controller-manager'), layout)),
+    start('kube-controller-manager', controllerManager(programs.path('kube-controller-manager'), layout, pulse)),
   ];
   if (layout.node !== null) second.push(start('kube-scheduler', scheduler(programs.path('kube-scheduler'), layout)));
   // What it makes last of what pods need.

@@ -15,6 +15,7 @@ import {
   kubeletConfig,
   kubeProxy,
 } from './node-plan.ts';
+import type { NodePulse } from './node-pulse.ts';
 import { nodeScripts } from './node-scripts.ts';
 import { startPart, type Part } from './parts.ts';
 import { poll } from './poll.ts';
@@ -25,6 +26,7 @@ import { runOk } from './run.ts';
 export interface NodeStart {
   readonly programs: Programs;
   readonly files: NodeFiles;
+  readonly pulse: NodePulse;
   readonly signal: AbortSignal;
   readonly onPart: (part: Part) => void;
 }
@@ -42,7 +44,7 @@ export async function startMachine(layout: Layout, node: NodeLayout, start: Node
     join(folder, 'containerd.toml'),
     containerdConfig(layout, { runc: programs.path('runc'), snapshotter }),
   );
-  await writeFile(join(folder, 'kubelet.json'), kubeletConfig(layout, node));
+  await writeFile(join(folder, 'kubelet.json'), kubeletConfig(layout, node, start.pulse));
   await writeFile(join(folder, 'resolv.conf'), '');
   await createCni(layout, programs);
   await copyFile(files.pause, join(folder, 'pause'));
