@@ -1,4 +1,5 @@
 import { accessSync, constants, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { needsBuild, removeAbandoned, whyNoCluster } from '../cluster/start-cluster.ts';
@@ -16,6 +17,9 @@ const sets = {
   ],
   live: ['--testMatch=**/*.live.test.ts', '--testPathIgnorePatterns=/node_modules/'],
 };
+
+/** A cluster with a node, Drydock in it and some agents. */
+const bytesPerNode = 4 * 2 ** 30;
 
 const JestReport = z.object({
   numPassedTests: z.int(),
@@ -118,11 +122,14 @@ const parts: TestCounts[] = [];
 if (hasNodeSuites) {
   const isNodeSuite = '[.]cluster[.]test[.]ts$';
   parts.push(await runJest(name, [...setArgs, `--testPathIgnorePatterns=${isNodeSuite}`, '--passWithNoTests']));
-  // Each takes the whole machine: one at a time, and nothing beside it.
+  // They wait most of the time, for pods and for what Kubernetes does by itself: one more than there are processors,
+  // where the memory is enough for so many clusters.
+  const atOnce = Math.max(1, Math.min(availableParallelism() + 1, Math.floor(totalmem() / bytesPerNode)));
   const onlyThese = ['packages/*/src', '{cluster,e2e,scripts}'].map(
     (folder) => `--testMatch=<rootDir>/${folder}/**/*.cluster.test.ts`,
   );
-  parts.push(await runJest(`${name}-nodes`, [...setArgs, ...onlyThese, '--runInBand']));
+  const order = ['--testSequencer=<rootDir>/scripts/waits-first.cjs', `--maxWorkers=${String(atOnce)}`];
+  parts.push(await runJest(`${name}-nodes`, [...setArgs, ...onlyThese, ...order]));
 } else {
   parts.push(await runJest(name, setArgs));
 }

@@ -126,6 +126,88 @@ describe.each([
     3 * minutes,
   );
 
+  if (level === 'full') {
+    test(
+      'runs a server of this process where pods find it, also at addresses of the internet',
+      async () => {
+        const listener = await cluster.node.listen('world');
+        const seen: string[] = [];
+        const server = createServer((request, response) => {
+          seen.push(request.url ?? '');
+          response.end('a fake of this test\n');
+        }).listen(listener.handle);
+        const get = (host: string) =>
+          `printf 'GET /from-${host} HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${host} ${listener.port} | tail -n 1`;
+
+        const output = await cluster.runPod(
+          'client',
+          `${get(listener.host)}; ${get('203.0.113.7')}; ${get('169.254.169.254')}`,
+        );
+        server.close();
+
+        expect(output).toBe(Array(3).fill('a fake of this test').join('\n'));
+        expect(seen).toEqual([`/from-${listener.host}`, '/from-203.0.113.7', '/from-169.254.169.254']);
+      },
+      3 * minutes,
+    );
+
+    test(
+      'runs a program in its networks, and opens a way to it',
+      async () => {
+        const script = `require('net').createServer((s) => s.end('inside')).listen(7000, '172.30.0.1', () => console.log('on'))`;
+        const program = cluster.node.spawn('world', process.execPath, ['-e', script]);
+        if (program.stdout === null) throw new Error('no output');
+        await once(program.stdout, 'data');
+
+        await using forward = await cluster.node.forward('world', '172.30.0.1', 7000);
+        const { stdout } = await run('bash', ['-c', `cat < /dev/tcp/127.0.0.1/${forward.port}`]);
+        program.kill('SIGKILL');
+
+        expect(stdout).toBe('inside');
+      },
+      3 * minutes,
+    );
+
+    test(
+      'lets no packet out of the machine',
+      async () => {
+        const output = await cluster.runPod('outwards', `${tries('1.1.1.1', 80)}; ip route | head -1`);
+
+        expect(output.match(/through/)).toBeNull();
+      },
+      3 * minutes,
+    );
+
+    test(
+      'runs a pod of another runtime class',
+      async () => {
+        const metadata = { name: 'another' };
+        await cluster.apply({
+          apiVersion: 'node.k8s.io/v1',
+          kind: 'RuntimeClass',
+          metadata,
+          handler: otherRuntimeHandler,
+        });
+
+        const output = await cluster.runPod('elsewhere', 'echo in another', { runtimeClassName: metadata.name });
+
+        expect(output).toBe('in another');
+      },
+      3 * minutes,
+    );
+
+    test(
+      'runs pods again after its kubelet was stopped and started',
+      async () => {
+        await cluster.node.stopKubelet();
+        cluster.node.startKubelet();
+
+        expect(await cluster.runPod('again', 'echo again')).toBe('again');
+      },
+      3 * minutes,
+    );
+  }
+
   test(
     'leaves nothing on the machine, whatever ran on it',
     async () => {
@@ -145,74 +227,7 @@ describe.each([
   );
 });
 
-(whyNotStarted('full') === null ? describe : describe.skip)('a node with Cilium', () => {
-  const name = testName('node');
-  let cluster: TestNode;
-  beforeAll(async () => {
-    cluster = await start(name, 'full');
-  }, 4 * minutes);
-  afterAll(() => stopCluster(name, AbortSignal.timeout(minutes)), 2 * minutes);
-
-  test_('runs a server of this process where pods find it, also at addresses of the internet', async () => {
-    const listener = await cluster.node.listen('world');
-    const seen: string[] = [];
-    const server = createServer((request, response) => {
-      seen.push(request.url ?? '');
-      response.end('a fake of this test\n');
-    }).listen(listener.handle);
-    const get = (host: string) =>
-      `printf 'GET /from-${host} HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${host} ${listener.port} | tail -n 1`;
-
-    const output = await cluster.runPod(
-      'client',
-      `${get(listener.host)}; ${get('203.0.113.7')}; ${get('169.254.169.254')}`,
-    );
-    server.close();
-
-    expect(output).toBe(Array(3).fill('a fake of this test').join('\n'));
-    expect(seen).toEqual([`/from-${listener.host}`, '/from-203.0.113.7', '/from-169.254.169.254']);
-  });
-
-  test_('runs a program in its networks, and opens a way to it', async () => {
-    const script = `require('net').createServer((s) => s.end('inside')).listen(7000, '172.30.0.1', () => console.log('on'))`;
-    const program = cluster.node.spawn('world', process.execPath, ['-e', script]);
-    if (program.stdout === null) throw new Error('no output');
-    await once(program.stdout, 'data');
-
-    await using forward = await cluster.node.forward('world', '172.30.0.1', 7000);
-    const { stdout } = await run('bash', ['-c', `cat < /dev/tcp/127.0.0.1/${forward.port}`]);
-    program.kill('SIGKILL');
-
-    expect(stdout).toBe('inside');
-  });
-
-  test_('lets no packet out of the machine', async () => {
-    const output = await cluster.runPod('outwards', `${tries('1.1.1.1', 80)}; ip route | head -1`);
-
-    expect(output.match(/through/)).toBeNull();
-  });
-
-  test_('runs a pod of another runtime class', async () => {
-    const metadata = { name: 'another' };
-    await cluster.apply({
-      apiVersion: 'node.k8s.io/v1',
-      kind: 'RuntimeClass',
-      metadata,
-      handler: otherRuntimeHandler,
-    });
-
-    const output = await cluster.runPod('elsewhere', 'echo in another', { runtimeClassName: metadata.name });
-
-    expect(output).toBe('in another');
-  });
-
-  test_('runs pods again after its kubelet was stopped and started', async () => {
-    await cluster.node.stopKubelet();
-    cluster.node.startKubelet();
-
-    expect(await cluster.runPod('again', 'echo again')).toBe('again');
-  });
-
+(whyNotStarted('full') === null ? describe : describe.skip)('a start of a node', () => {
   it.each([1_000, 5_000])(
     'is up again after its starter was killed %i ms after it began',
     async (killAfterMs) => {
@@ -232,8 +247,4 @@ describe.each([
     },
     5 * minutes,
   );
-
-  function test_(title: string, body: () => Promise<void>): void {
-    it(title, body, 3 * minutes);
-  }
 });

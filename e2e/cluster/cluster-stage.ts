@@ -23,6 +23,8 @@ export interface ClusterStageOptions {
   /** Of its cluster, which is its own. */
   readonly name: string;
   readonly script?: ClaudeScript;
+  /** As of `useCluster`. */
+  readonly lostNodeSeconds?: number;
   /** Projects that are reviewed, as the chart takes them. */
   readonly projects?: string;
   /** Further values of the chart; given the node, so that images of a test may be brought. */
@@ -78,10 +80,13 @@ export class ClusterStage implements AsyncDisposable {
   }
 
   static async open(options: ClusterStageOptions): Promise<ClusterStage> {
-    const { name, script = scriptedReviewer(), projects = '*', values } = options;
+    const { name, script = scriptedReviewer(), projects = '*', lostNodeSeconds, values } = options;
     const signal = AbortSignal.timeout(openLimitMs);
     await using stack = new AsyncDisposableStack();
-    const cluster = await useCluster({ name, level: 'full', isFresh: true, signal });
+    const cluster = await useCluster({
+      ...{ name, level: 'full', isFresh: true, signal },
+      ...(lostNodeSeconds === undefined ? {} : { lostNodeSeconds }),
+    });
     stack.defer(() => cluster.stop());
     const { node } = cluster;
     if (node === null) throw new Error('this test needs a node of its own');
