@@ -1,14 +1,28 @@
 /**
  * Whether two globs have a path in common, without any path at hand. Both are read as automata over names, and each pair
  * of names as automata over letters; a walk over pairs of places finds a common path or shows that there is none, in
- * time that grows with the product of both lengths.
+ * time that grows with the product of both lengths, and with how many alternatives both have. There is an end to it.
  */
 import { matchesLetter, readGlob, type GlobSegment, type GlobToken } from './path-glob.ts';
 
-/** Whether some path of names that are not empty matches both globs, as `compileGlob` reads them. */
-export function globsOverlap(left: string, right: string): boolean {
-  const others = readGlob(right);
-  return readGlob(left).some((one) => others.some((other) => sequencesMeet(one, other, segments)));
+/** A glob that is read once and compared with many. */
+export type Glob = ReturnType<typeof readGlob>;
+
+/** Far more than patterns need that a person wrote; some milliseconds. */
+const maxSteps = 20_000;
+
+/**
+ * Whether some path of names that are not empty matches both globs, as `compileGlob` reads them. Two that cannot be told
+ * apart in 20,000 steps count as overlapping.
+ */
+export function globsOverlap(left: Glob, right: Glob): boolean {
+  const walk = { stepsLeft: maxSteps };
+  return left.some((one) => right.some((other) => sequencesMeet(one, other, segments, walk)));
+}
+
+/** How much of a walk may still be done. */
+interface Walk {
+  stepsLeft: number;
 }
 
 /** How one kind of sequence is walked. */
@@ -16,7 +30,7 @@ interface Alphabet<Part> {
   /** Takes any number of items, also none. */
   readonly isWildcard: (part: Part) => boolean;
   /** Whether one item suits both. */
-  readonly meet: (left: Part, right: Part) => boolean;
+  readonly meet: (left: Part, right: Part, walk: Walk) => boolean;
 }
 
 const letters: Alphabet<GlobToken> = { isWildcard: (token) => token.kind === 'star', meet: tokensMeet };
@@ -24,7 +38,12 @@ const letters: Alphabet<GlobToken> = { isWildcard: (token) => token.kind === 'st
 const segments: Alphabet<GlobSegment> = { isWildcard: (segment) => segment === 'globstar', meet: namesMeet };
 
 /** Whether both take some sequence of one item or more. */
-function sequencesMeet<Part>(left: readonly Part[], right: readonly Part[], alphabet: Alphabet<Part>): boolean {
+function sequencesMeet<Part>(
+  left: readonly Part[],
+  right: readonly Part[],
+  alphabet: Alphabet<Part>,
+  walk: Walk,
+): boolean {
   const { isWildcard, meet } = alphabet;
   const width = right.length + 1;
   const open: { readonly at: number; readonly to: number; readonly isBegun: boolean }[] = [
@@ -32,6 +51,8 @@ function sequencesMeet<Part>(left: readonly Part[], right: readonly Part[], alph
   ];
   const seen = new Set<number>();
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    walk.stepsLeft -= 1;
+    if (walk.stepsLeft < 0) return true;
     const { at, to, isBegun } = next;
     const key = (at * width + to) * 2 + (isBegun ? 1 : 0);
     if (seen.has(key)) continue;
@@ -44,16 +65,16 @@ function sequencesMeet<Part>(left: readonly Part[], right: readonly Part[], alph
     if (isOneWild) open.push({ at: at + 1, to, isBegun });
     if (isOtherWild) open.push({ at, to: to + 1, isBegun });
     if (one === undefined || other === undefined) continue;
-    if (!isOneWild && !isOtherWild && !meet(one, other)) continue;
-    if (isOneWild !== isOtherWild && !meet(one, other)) continue;
+    if (!isOneWild && !isOtherWild && !meet(one, other, walk)) continue;
+    if (isOneWild !== isOtherWild && !meet(one, other, walk)) continue;
     open.push({ at: isOneWild ? at : at + 1, to: isOtherWild ? to : to + 1, isBegun: true });
   }
   return false;
 }
 
-function namesMeet(left: GlobSegment, right: GlobSegment): boolean {
+function namesMeet(left: GlobSegment, right: GlobSegment, walk: Walk): boolean {
   const anyName: readonly GlobToken[] = [{ kind: 'star' }];
-  return sequencesMeet(left === 'globstar' ? anyName : left, right === 'globstar' ? anyName : right, letters);
+  return sequencesMeet(left === 'globstar' ? anyName : left, right === 'globstar' ? anyName : right, letters, walk);
 }
 
 function tokensMeet(left: GlobToken, right: GlobToken): boolean {

@@ -16,8 +16,8 @@ export { Secret, SecretList, SecretText } from './secret.ts';
 export { TextList, environmentName, readConfig } from './env.ts';
 export { pinoLog, silentLog, type Log, type LogFacts } from './log.ts';
 export { parseCommand } from './command.ts';
-export { anyGlob, compileGlob, type PathMatcher } from './path-glob.ts';
-export { globsOverlap } from './glob-overlap.ts';
+export { anyGlob, compileGlob, matchesGlob, readGlob, type PathMatcher } from './path-glob.ts';
+export { globsOverlap, type Glob } from './glob-overlap.ts';
 export { projectAllowList, type ProjectAllowList } from './project-allow-list.ts';
 export {
   DiffRefs,
@@ -87,6 +87,8 @@ export {
   RunId,
   RunRequest,
   RunView,
+  RunsOver,
+  RunsQuery,
   StateRequest,
   StateWritten,
   runIdOf,

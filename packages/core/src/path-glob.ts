@@ -23,11 +23,14 @@ const maxAlternatives = 64;
  * Of a pattern with more than 64 alternatives the first 64 count.
  */
 export function compileGlob(pattern: string): PathMatcher {
-  const alternatives = readGlob(pattern);
-  return (path) => {
-    const names = path.split('/');
-    return alternatives.some((segments) => matchesSequence(segments, names, isGlobstar, matchesName));
-  };
+  const glob = readGlob(pattern);
+  return (path) => matchesGlob(glob, path);
+}
+
+/** Whether a path matches a glob that was read before. */
+export function matchesGlob(glob: readonly (readonly GlobSegment[])[], path: string): boolean {
+  const names = path.split('/');
+  return glob.some((segments) => matchesSequence(segments, names, isGlobstar, matchesName));
 }
 
 /** A glob as it is matched: a path matches when it matches one of these. */

@@ -55,11 +55,11 @@ describe('policyStatus', () => {
     expect(accepted?.message).toMatch(/color/);
   });
 
-  it('names who goes first, where, and why; only an unwritten order is a conflict', () => {
+  it('names who goes first, where, and why; only an unwritten order is a conflict', async () => {
     const all = aPolicy('all', { projects: ['*'] });
     const one = aPolicy('one', { projects: ['a/*'] });
     const two = aPolicy('two', { projects: ['a/*'] });
-    const overlaps = findOverlaps([all, one, two]);
+    const overlaps = await findOverlaps([all, one, two]);
     const conflicted = (policy: typeof all) =>
       policyStatus(policy, overlaps.get(policy.name) ?? [], counts, null, nowMs).conditions?.[1];
 

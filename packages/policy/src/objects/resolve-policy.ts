@@ -10,7 +10,7 @@
  * When none matches, the default policy applies. When the first one is invalid, none does: its projects are held back.
  * So what applies never depends on the order in which objects are seen.
  */
-import { matchesProject, specificityOf, type PolicyProject } from './project-pattern.ts';
+import { matchesProject, readPattern, type PolicyProject, type ReadPattern } from './project-pattern.ts';
 import type { PolicyClaim, ReadPolicy } from './read-policy-object.ts';
 
 /** Which part of the rule put one policy before another. */
@@ -24,9 +24,10 @@ export type PolicyResolution =
 
 /** The policy for a project, of all objects. */
 export function resolvePolicy(policies: readonly ReadPolicy[], project: PolicyProject): PolicyResolution {
+  const wanted = { ...project, projectPath: project.projectPath.toLowerCase() };
   const first = policies
     .flatMap((policy) => {
-      const pattern = closestPattern(policy, project);
+      const pattern = closestPattern(policy, wanted);
       return pattern === null ? [] : [{ policy, pattern }];
     })
     .sort((left, right) => comparePlaces(left, right).order)[0];
@@ -38,7 +39,7 @@ export function resolvePolicy(policies: readonly ReadPolicy[], project: PolicyPr
 /** A policy, and the pattern by which it takes a project. */
 export interface PolicyPlace {
   readonly policy: PolicyClaim;
-  readonly pattern: string;
+  readonly pattern: ReadPattern;
 }
 
 /** A negative `order`: the left one goes first, for this reason. */
@@ -49,7 +50,7 @@ export function comparePlaces(
   const [one, other] = [left.policy, right.policy];
   const steps: readonly (readonly [PolicyReason, number])[] = [
     ['precedence', other.precedence - one.precedence],
-    ['closer-match', specificityOf(right.pattern) - specificityOf(left.pattern)],
+    ['closer-match', right.pattern.specificity - left.pattern.specificity],
     ['forge', Number(other.forges.length > 0) - Number(one.forges.length > 0)],
     ['age', one.createdAtMs - other.createdAtMs],
   ];
@@ -60,12 +61,19 @@ export function comparePlaces(
   return { order, reason };
 }
 
-function closestPattern({ forges, projects }: PolicyClaim, project: PolicyProject): string | null {
-  if (forges.length > 0 && !forges.includes(project.forge)) return null;
-  return projects
-    .filter((pattern) => matchesProject(pattern, project))
-    .reduce<string | null>(
-      (closest, pattern) => (closest === null || specificityOf(pattern) > specificityOf(closest) ? pattern : closest),
-      null,
-    );
+/** A claim is asked for each project and each decision, and never changes. */
+const known = new WeakMap<PolicyClaim, readonly ReadPattern[]>();
+
+/** The patterns of a policy, the closest first. */
+export function patternsOf(policy: PolicyClaim): readonly ReadPattern[] {
+  const before = known.get(policy);
+  if (before !== undefined) return before;
+  const patterns = policy.projects.map(readPattern).sort((left, right) => right.specificity - left.specificity);
+  known.set(policy, patterns);
+  return patterns;
+}
+
+function closestPattern(policy: PolicyClaim, project: PolicyProject): ReadPattern | null {
+  if (policy.forges.length > 0 && !policy.forges.includes(project.forge)) return null;
+  return patternsOf(policy).find((pattern) => matchesProject(pattern, project)) ?? null;
 }

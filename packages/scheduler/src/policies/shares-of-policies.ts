@@ -9,10 +9,14 @@ export async function* knownProjects(
   queue: Pick<TaskQueue, 'projects'>,
   policies: PolicySource,
 ): AsyncGenerator<{ readonly project: ProjectView; readonly answer: PolicyAnswer }> {
+  for await (const project of projectsOf(queue)) yield { project, answer: policies.policyFor(project) };
+}
+
+async function* projectsOf(queue: Pick<TaskQueue, 'projects'>): AsyncGenerator<ProjectView> {
   let cursor: string | null = null;
   do {
     const page = await queue.projects({ limit: projectsPerPage, ...(cursor === null ? {} : { cursor }) });
-    for (const project of page.projects) yield { project, answer: policies.policyFor(project) };
+    yield* page.projects;
     ({ cursor } = page);
   } while (cursor !== null);
 }
@@ -40,7 +44,9 @@ export async function runningUnder(
   name: string,
 ): Promise<number> {
   let running = 0;
-  for await (const { project, answer } of knownProjects(queue, policies)) {
+  for await (const project of projectsOf(queue)) {
+    if (project.running === 0) continue;
+    const answer = policies.policyFor(project);
     if (answer.kind === 'applies' && answer.policy.name === name) running += project.running;
   }
   return running;

@@ -2,6 +2,7 @@
  * Says in the status of each policy object whether it is applied, what goes before it, and what it matches. One scheduler
  * does: the leader. It writes only what differs from what stands there, conditions at once, counts once a minute.
  */
+import { setImmediate } from 'node:timers/promises';
 import { DrydockError, unreachable, type Clock, type Log } from '@drydock/core';
 import type { KubeClient, Watched } from '@drydock/kube';
 import {
@@ -44,13 +45,14 @@ const noCounts: PolicyCounts = { matchedProjects: 0, waiting: 0, running: 0 };
 export async function writePolicyStatuses(ports: PolicyStatusPorts): Promise<void> {
   const { policies, isLeader, clock, log, signal } = ports;
   const countedAtMs = new Map<string, number>();
+  const overlapsOf = rememberedOverlaps();
   let wake = new AbortController();
   const unsubscribe = policies.onChange(() => wake.abort());
   try {
     while (!signal.aborted) {
       wake = new AbortController();
       try {
-        if (isLeader() && policies.isReady) await writeAll(ports, countedAtMs);
+        if (isLeader() && policies.isReady) await writeAll(ports, overlapsOf, countedAtMs);
       } catch (err) {
         if (!(err instanceof DrydockError)) throw err;
         if (err.code !== 'aborted') log.warn({ code: err.code, err }, 'the status of policies is not written for now');
@@ -64,11 +66,27 @@ export async function writePolicyStatuses(ports: PolicyStatusPorts): Promise<voi
   }
 }
 
-async function writeAll(ports: PolicyStatusPorts, countedAtMs: Map<string, number>): Promise<void> {
+type Overlaps = Awaited<ReturnType<typeof findOverlaps>>;
+
+/** Looks for overlaps only when a policy has changed, and lets the process do its other work meanwhile. */
+function rememberedOverlaps(): (policies: readonly ReadPolicy[]) => Promise<Overlaps> {
+  let last: { readonly versions: string; readonly overlaps: Overlaps } | null = null;
+  return async (policies) => {
+    const versions = policies.map(({ uid, generation }) => `${uid} ${String(generation)}`).join();
+    if (last?.versions !== versions) last = { versions, overlaps: await findOverlaps(policies, () => setImmediate()) };
+    return last.overlaps;
+  };
+}
+
+async function writeAll(
+  ports: PolicyStatusPorts,
+  overlapsOf: (policies: readonly ReadPolicy[]) => Promise<Overlaps>,
+  countedAtMs: Map<string, number>,
+): Promise<void> {
   const { policies, clock } = ports;
   const known = policies.list();
   if (known.length === 0) return;
-  const overlaps = findOverlaps(known.map(({ policy }) => policy));
+  const overlaps = await overlapsOf(known.map(({ policy }) => policy));
   const counts = await countsOf(ports);
   for (const { policy, status } of known) {
     const wanted = policyStatus(
