@@ -76,7 +76,7 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
     else expect(check).not.toThrow();
   });
 
-  it('warns of a store that keeps nothing on disk', async () => {
+  it('warns of a store without an append-only file, and says what may be lost', async () => {
     const warned = async (config: Record<string, string>) => {
       await using server = await startRedisServer({ config });
       const { lines, log } = keepingLog();
@@ -85,11 +85,11 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
       return lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
     };
 
-    expect(await warned({ appendonly: 'no' })).toContain('redis keeps nothing on disk: its restart loses all tasks');
-    expect(await warned({ appendonly: 'no', save: '60 1' })).not.toContain(
-      'redis keeps nothing on disk: its restart loses all tasks',
-    );
-    expect(await warned({})).not.toContain('redis keeps nothing on disk: its restart loses all tasks');
+    const snapshots = 'redis writes snapshots at most: its restart loses what it took since the last one';
+    expect(await warned({ appendonly: 'no' })).toEqual(['redis keeps nothing on disk: its restart loses all tasks']);
+    expect(await warned({ appendonly: 'no', save: '60 1' })).toEqual([snapshots]);
+    expect(await warned({ appendonly: 'no', 'rename-command': 'CONFIG ""' })).toEqual([snapshots]);
+    expect(await warned({})).toEqual([]);
   });
 
   it('names a wrong password as a wrong setting, and never the password', async () => {

@@ -165,10 +165,12 @@ async function refuseUnsafeStore(redis: Redis, settings: RedisSettings, place: s
   }
   const persistence = Info.parse(await redis.info('persistence'));
   if (persistence.get('aof_enabled') === '1') return;
-  if ((await saveTimes(redis)) !== '') return;
+  const isKept = (await saveTimes(redis)) !== '';
   log.warn(
     { url: place, reason: 'set appendonly yes in redis.conf' },
-    'redis keeps nothing on disk: its restart loses all tasks',
+    isKept
+      ? 'redis writes snapshots at most: its restart loses what it took since the last one'
+      : 'redis keeps nothing on disk: its restart loses all tasks',
   );
 }
 
