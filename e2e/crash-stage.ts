@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Secret, silentLog, taskIdOf, type CrashPoint } from '@drydock/core';
+import { Secret, silentLog, taskIdOf, type CrashPoint, type TaskId } from '@drydock/core';
 import { connectRedis, connectRedisTaskQueue, type TaskView } from '@drydock/queue';
 import {
   scriptedReviewer,
@@ -13,6 +13,7 @@ import {
   type RedisServer,
   type StartedProcess,
 } from '@drydock/testkit';
+import { startDrydock, type RunningDrydock } from './run-drydock.ts';
 import { rowsFile, until } from './start-stage.ts';
 import { openTcpFront, type TcpFront } from './tcp-front.ts';
 
@@ -23,6 +24,8 @@ const secrets = {
   control: 'control-canary-0123456789',
   apiKey: 'model-key-canary',
   marker: 'marker-canary-0123456789',
+  view: 'view-canary-0123456789abcdef0123456789',
+  viewer: 'viewer-canary-0123456789abcdef0123456789',
   signing: `whsec_${Buffer.from('signing-canary-0123456789abcdef!').toString('base64')}`,
 };
 const bugs = 3;
@@ -100,6 +103,16 @@ export class CrashStage implements AsyncDisposable {
     return this.#project;
   }
 
+  /** Of the merge request of the case. */
+  get taskId(): TaskId {
+    return taskIdOf('review', { forge: 'gitlab', projectId: String(this.project.id), iid: 1 });
+  }
+
+  /** The command of a user who may look. */
+  drydock(args: readonly string[]): RunningDrydock {
+    return startDrydock(args, { DRYDOCK_SERVER_URL: this.#fronts.server.url, DRYDOCK_TOKEN: secrets.viewer });
+  }
+
   /** What the model was asked since the case began. */
   get calls() {
     return this.claude.requests.slice(this.#callsBefore);
@@ -154,9 +167,8 @@ export class CrashStage implements AsyncDisposable {
 
   /** The task once it has ended and nobody works on it. */
   async quiet(): Promise<TaskView> {
-    const taskId = taskIdOf('review', { forge: 'gitlab', projectId: String(this.project.id), iid: 1 });
     return until(async () => {
-      const task = await this.#queue.get(taskId);
+      const task = await this.#queue.get(this.taskId);
       if (task === null || task.outcome === null) return null;
       if (['waiting', 'leased', 'running', 'publishing'].includes(task.state)) return null;
       return (await this.#queue.stats()).running === 0 ? task : null;
@@ -229,6 +241,9 @@ export class CrashStage implements AsyncDisposable {
           DRYDOCK_SERVER_HOST: '127.0.0.1',
           DRYDOCK_SERVER_PORT: '0',
           DRYDOCK_WEBHOOK_SECRETS: secrets.signing,
+          DRYDOCK_VIEWER_TOKENS: `board:${secrets.viewer}`,
+          DRYDOCK_GATEWAY_URL: this.#fronts.gateway.url,
+          DRYDOCK_GATEWAY_VIEW_TOKEN: secrets.view,
           DRYDOCK_DEBOUNCE_MS: '0',
           DRYDOCK_MAX_DEBOUNCE_MS: '0',
         };
@@ -255,6 +270,7 @@ export class CrashStage implements AsyncDisposable {
           DRYDOCK_GATEWAY_DATA_DIR: join(this.#root, `gateway-${String(count)}`),
           DRYDOCK_GATEWAY_ANSWERS_DIR: join(this.#root, 'answers'),
           DRYDOCK_CONTROL_TOKEN: secrets.control,
+          DRYDOCK_VIEW_TOKENS: secrets.view,
           DRYDOCK_GITLAB_URL: this.gitlab.url,
           DRYDOCK_GITLAB_TOKEN: this.gitlab.token,
           ANTHROPIC_API_KEY: secrets.apiKey,
