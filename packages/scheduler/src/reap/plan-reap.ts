@@ -14,7 +14,7 @@ import type { JobFacts } from '../launchers/kube/run-facts.ts';
 /** Why a Job is removed. */
 export type ReapReason = 'finished' | 'old-launch' | 'ended' | 'orphan' | 'unknown-task';
 /** Why it is not. */
-export type SkipReason = 'young' | 'held' | 'run-alive' | 'not-ours' | 'changed' | 'gone' | 'unanswered';
+export type SkipReason = 'young' | 'held' | 'run-alive' | 'not-ours' | 'changed' | 'gone' | 'unanswered' | 'unreadable';
 
 export type ReapPlan =
   { readonly kind: 'reap'; readonly why: ReapReason } | { readonly kind: 'skip'; readonly why: SkipReason };

@@ -50,14 +50,14 @@ export async function runReapLoop(ports: ReapPorts, settings: ReapSettings, sign
   }
 }
 
-/** Looks at all Jobs once. */
+/** Looks at all Jobs once. One that cannot be looked at keeps no other from it. */
 export async function reapOnce(ports: ReapPorts, settings: ReapSettings, signal: AbortSignal): Promise<void> {
   const held = ports.jobs();
   const surplus = beyondCap(held, settings.mostFinished);
   for (const job of held) {
     if (signal.aborted || !ports.isLeader()) return;
     if (job.isDeleting) continue;
-    const outcome = await reapJob(ports, settings, job, surplus.has(job.uid), signal);
+    const outcome = await tryReap(ports, settings, job, surplus.has(job.uid), signal);
     if (outcome.kind === 'skip') {
       ports.metrics.skipped(outcome.why);
       continue;
@@ -69,6 +69,18 @@ export async function reapOnce(ports: ReapPorts, settings: ReapSettings, signal:
 
 type Outcome =
   { readonly kind: 'reap'; readonly why: ReapReason } | { readonly kind: 'skip'; readonly why: SkipReason };
+
+/** Whoever may create Jobs may give one our labels, and the gateway or the API server may refuse what stands in it. */
+async function tryReap(...args: Parameters<typeof reapJob>): Promise<Outcome> {
+  const [{ log }, , { runId, name }, , signal] = args;
+  try {
+    return await reapJob(...args);
+  } catch (err) {
+    if (!(err instanceof DrydockError) || signal.aborted) throw err;
+    log.warn({ runId, jobName: name, code: err.code, err }, 'Job not looked at');
+    return { kind: 'skip', why: 'unreadable' };
+  }
+}
 
 async function reapJob(
   ports: ReapPorts,
