@@ -1,64 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
-import { ReviewPolicy, projectAllowList, type Member, type MergeRequest, type Trigger } from '@drydock/core';
-import { PolicyTrigger } from '@drydock/policy';
+import { projectAllowList, type Trigger } from '@drydock/core';
 import fc from 'fast-check';
-import { decideReview, type ReviewFacts } from './decide-review.ts';
-
-const head = 'a'.repeat(40);
-const olderHead = 'b'.repeat(40);
-const base = 'c'.repeat(40);
-const policy = ReviewPolicy.parse({});
-const refs = { baseSha: base, startSha: base, headSha: head };
-const done = { headSha: head, baseSha: base, state: 'done' } as const;
-
-function aMergeRequest(changes: Partial<MergeRequest> = {}): MergeRequest {
-  return {
-    v: 1,
-    ref: { forge: 'gitlab', projectId: '42', iid: 7 },
-    projectPath: 'shop/orders',
-    webUrl: 'https://gitlab.example/shop/orders/-/merge_requests/7',
-    title: 'Add invoices',
-    description: '',
-    state: 'opened',
-    isDraft: false,
-    labels: [],
-    isReviewRequested: false,
-    author: { id: '3', username: 'ada', isBot: false },
-    authorRole: null,
-    sourceBranch: 'invoices',
-    targetBranch: 'main',
-    isFromFork: false,
-    headSha: head,
-    diffRefs: refs,
-    reviewed: null,
-    ...changes,
-  };
-}
-
-function decide(changes: Partial<ReviewFacts> = {}) {
-  const facts: ReviewFacts = {
-    trigger: 'pushed',
-    command: null,
-    commander: null,
-    mergeRequest: aMergeRequest(),
-    policy,
-    triggers: PolicyTrigger.options,
-    doneHeadSha: null,
-    isProjectAllowed: () => true,
-    ageMs: 0,
-    ...changes,
-  };
-  return decideReview(facts);
-}
-
-const aMember = (changes: Partial<Member> = {}): Member => ({
-  v: 1,
-  role: 'developer',
-  isSelf: false,
-  isBot: false,
-  ...changes,
-});
-const command = { verb: 'review', noteId: '11', userId: '3' } as const;
+import type { ReviewFacts } from './decide-review.ts';
+import {
+  aMember,
+  aMergeRequest,
+  command,
+  decide,
+  done,
+  head,
+  olderHead,
+  policy,
+  refs,
+} from './testing/review-facts.ts';
 
 describe('decideReview', () => {
   it.each<[string, Partial<ReviewFacts>, string, string]>([
@@ -271,55 +225,6 @@ describe('decideReview', () => {
     ]);
   });
 
-  it.each<[string, Partial<ReviewFacts>, string, string]>([
-    ['a stranger at a closed one', { mergeRequest: aMergeRequest({ state: 'closed' }) }, 'closed', 'edit'],
-    ['a stranger at a draft', { mergeRequest: aMergeRequest({ isDraft: true }) }, 'draft', 'edit'],
-    [
-      'a stranger at a reviewed head',
-      { mergeRequest: aMergeRequest({ reviewed: done }) },
-      'command-not-allowed',
-      'silent',
-    ],
-    ['a stranger where it is off', { policy: { ...policy, enabled: false } }, 'switched-off', 'silent'],
-    [
-      'a member at a closed one',
-      { commander: aMember(), mergeRequest: aMergeRequest({ state: 'closed' }) },
-      'closed',
-      'create',
-    ],
-    [
-      'a member where it is off',
-      { commander: aMember(), policy: { ...policy, enabled: false } },
-      'switched-off',
-      'create',
-    ],
-    ['a member elsewhere', { commander: aMember(), isProjectAllowed: () => false }, 'project-not-allowed', 'silent'],
-  ])('lets nobody but who may give orders make us write a new note: %s', (_name, facts, reason, announce) => {
-    const decision = decide({ trigger: 'commanded', command, commander: aMember({ role: 'none' }), ...facts });
-
-    expect(decision).toEqual({ kind: 'skip', reason, announce });
-  });
-
-  it.each<[string, Partial<MergeRequest>]>([
-    ['closed', { state: 'closed' }],
-    ['made a draft', { isDraft: true }],
-    ['labeled', { labels: ['drydock:skip'] }],
-  ])(
-    'leaves a finished review standing when its merge request is %s, so that it is not paid for again',
-    (_name, changes) => {
-      expect(decide({ mergeRequest: aMergeRequest({ reviewed: done, ...changes }) })).toMatchObject({
-        kind: 'skip',
-        announce: 'silent',
-      });
-      expect(
-        decide({ mergeRequest: aMergeRequest({ reviewed: { ...done, state: 'reviewing' }, ...changes }) }),
-      ).toMatchObject({
-        kind: 'skip',
-        announce: 'edit',
-      });
-    },
-  );
-
   it('waits longer the longer the forge needs, and calls it a fault in the end', () => {
     const mergeRequest = aMergeRequest({ diffRefs: null });
     const delays = [0, 1000, 4000, 60_000].map((ageMs) => decide({ mergeRequest, ageMs }));
@@ -334,61 +239,6 @@ describe('decideReview', () => {
       false,
     ]);
     expect(decide({ mergeRequest, ageMs: 1_800_001 })).toMatchObject({ isOverdue: true });
-  });
-
-  it.each<[string, readonly PolicyTrigger[], Partial<ReviewFacts>, string]>([
-    ['a first review', ['commanded'], {}, 'trigger-off'],
-    ['a first review', ['opened'], {}, 'first-review'],
-    ['a first review after a push', ['pushed'], {}, 'first-review'],
-    ['a first review that nobody pushed', ['pushed'], { trigger: 'swept' }, 'trigger-off'],
-    [
-      'a new head',
-      ['opened'],
-      { mergeRequest: aMergeRequest({ reviewed: { ...done, headSha: olderHead } }) },
-      'trigger-off',
-    ],
-    [
-      'a new head',
-      ['pushed'],
-      { mergeRequest: aMergeRequest({ reviewed: { ...done, headSha: olderHead } }) },
-      'new-head',
-    ],
-    [
-      'another base',
-      ['opened'],
-      { mergeRequest: aMergeRequest({ reviewed: { ...done, baseSha: head } }) },
-      'trigger-off',
-    ],
-    [
-      'another base',
-      ['retargeted'],
-      { mergeRequest: aMergeRequest({ reviewed: { ...done, baseSha: head } }) },
-      'base-moved',
-    ],
-    [
-      'what was begun',
-      [],
-      { mergeRequest: aMergeRequest({ reviewed: { ...done, state: 'reviewing' } }) },
-      'not-finished-before',
-    ],
-    ['a label that asks', ['labeled'], { mergeRequest: aMergeRequest({ labels: ['drydock:review'] }) }, 'first-review'],
-    ['a label that asks', [], { mergeRequest: aMergeRequest({ labels: ['drydock:review'] }) }, 'trigger-off'],
-    [
-      'a command',
-      ['opened', 'pushed'],
-      { command, commander: aMember(), mergeRequest: aMergeRequest({ reviewed: done }) },
-      'command-not-allowed',
-    ],
-    ['a command', ['commanded'], { command, commander: aMember() }, 'commanded'],
-    ['a person at the server', [], { trigger: 'manual' }, 'commanded'],
-    [
-      'a request for a review',
-      [],
-      { trigger: 'review-requested', mergeRequest: aMergeRequest({ isReviewRequested: true }) },
-      'trigger-off',
-    ],
-  ])('answers %s where the triggers are %j', (_, triggers, facts, reason) => {
-    expect(decide({ ...facts, triggers })).toMatchObject({ reason });
   });
 
   it('never runs on a diff of another head, whoever asks', () => {
