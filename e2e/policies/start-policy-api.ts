@@ -30,7 +30,7 @@ export interface PolicyApi extends AsyncDisposable {
 /** Starts or finds a control plane, and brings the CRD of the chart there. */
 export async function startPolicyApi(): Promise<PolicyApi> {
   const signal = AbortSignal.timeout(120_000);
-  const cluster = await useCluster({ name: 'policies', level: 'control-plane', signal });
+  const cluster = await useCluster({ name: 'tests', level: 'control-plane', signal });
   const api = await openPlainApi(cluster.kubeconfigPath);
   const crd = Crd.parse(parse(await readFile(crdFile, 'utf8')));
   const apply = { body: crd, contentType: 'application/apply-patch+yaml' };

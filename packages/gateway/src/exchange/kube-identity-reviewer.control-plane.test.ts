@@ -20,7 +20,7 @@ describe('kubeIdentityReviewer on a real API server', () => {
   const namespace = `exchange-${randomBytes(5).toString('hex')}`;
 
   beforeAll(async () => {
-    const cluster = await useCluster({ name: 'kube', level: 'control-plane', signal: AbortSignal.timeout(120_000) });
+    const cluster = await useCluster({ name: 'tests', level: 'control-plane', signal: AbortSignal.timeout(120_000) });
     kubeconfig = cluster.kubeconfigPath;
     kubectl = kubectlPath();
     await apply(

@@ -72,10 +72,10 @@ export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 
   }
 }
 
-/** Finds the control plane that all tests of this package share, or starts it. */
+/** Finds the control plane that all tests share, or starts it. */
 export async function useControlPlane(): Promise<ControlPlane> {
   const ending = new AbortController();
-  const cluster = await useCluster({ name: 'kube', level: 'control-plane', signal: AbortSignal.timeout(120_000) });
+  const cluster = await useCluster({ name: 'tests', level: 'control-plane', signal: AbortSignal.timeout(120_000) });
   const access = await loadKubeAccess({ kubeconfigFile: cluster.kubeconfigPath, service: null, clock: systemClock });
   const client = createKubeClient({ access, qps: 1000, burst: 1000 });
   const namespace = `kube-${randomBytes(5).toString('hex')}`;

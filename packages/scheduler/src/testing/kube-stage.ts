@@ -89,7 +89,7 @@ export class KubeStage implements AsyncDisposable {
 
   static async open(): Promise<KubeStage> {
     const cluster = await useCluster({
-      name: 'scheduler',
+      name: 'tests',
       level: 'control-plane',
       signal: AbortSignal.timeout(120_000),
     });

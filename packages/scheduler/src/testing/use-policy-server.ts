@@ -47,7 +47,7 @@ export async function until(isSo: () => boolean | Promise<boolean>, timeoutMs = 
 /** Finds or starts a control plane, and brings the CRD of the chart there. */
 export async function usePolicyServer(): Promise<PolicyServer> {
   const signal = AbortSignal.timeout(120_000);
-  const cluster = await useCluster({ name: 'policies', level: 'control-plane', signal });
+  const cluster = await useCluster({ name: 'tests', level: 'control-plane', signal });
   const access = await loadKubeAccess({ kubeconfigFile: cluster.kubeconfigPath, service: null, clock: systemClock });
   const client = createKubeClient({ access, qps: 1000, burst: 1000 });
   const crd = z
