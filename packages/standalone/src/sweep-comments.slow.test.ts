@@ -3,18 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { ReviewPolicy, Secret, projectAllowList, silentLog, systemClock, taskIdOf } from '@drydock/core';
+import { Secret, projectAllowList, silentLog, systemClock, taskIdOf } from '@drydock/core';
 import { deliverySecrets } from '@drydock/forge';
-import { MemoryRunStore, startGateway } from '@drydock/gateway';
 import { MemorySweepState, MemoryTaskQueue } from '@drydock/queue';
-import { HttpGateway, createSweepMetrics, startSweep } from '@drydock/scheduler';
 import { createServerMetrics, gatewayLogs, startServer } from '@drydock/server';
 import { ManualClock, startFakeGitLab } from '@drydock/testkit';
 import { Registry } from 'prom-client';
+import { everyMs, hourMs, passTime, startForgeGateway, startSweepOver } from './testing/sweep-stage.ts';
 
-const everyMs = 300_000;
-const hourMs = 3_600_000;
-const never = new AbortController().signal;
 const secret = new Secret('webhook-secret');
 
 it('reviews once what a comment asked for while the server was away, however long the webhook goes on to be seen', async () => {
@@ -24,22 +20,7 @@ it('reviews once what a comment asked for while the server was away, however lon
   const gitlab = stack.use(await startFakeGitLab({ clock, requestsPerMinute: null }));
   const folder = await mkdtemp(join(tmpdir(), 'drydock-comments-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const gateway = await startGateway(
-    {
-      listen: { host: '127.0.0.1', port: 0 },
-      controlTokens: [new Secret('control-token')],
-      viewTokens: [],
-      forges: [{ kind: 'gitlab', id: 'gitlab', baseUrl: gitlab.url, token: new Secret(gitlab.token) }],
-      model: { baseUrl: 'http://127.0.0.1:1', apiKey: null },
-      markerKeys: [new Secret('marker-key-of-the-tests')],
-      policy: ReviewPolicy.parse({}),
-      dataDir: join(folder, 'mirrors'),
-      searchPath: '/usr/local/bin:/usr/bin:/bin',
-      proxy: { httpProxy: null, httpsProxy: null, noProxy: null },
-      caPem: null,
-    },
-    { store: new MemoryRunStore(), clock: systemClock, log: silentLog, registry: new Registry() },
-  );
+  const gateway = await startForgeGateway(gitlab, join(folder, 'mirrors'));
   stack.defer(() => gateway.close());
   const listen = async (port: number) => {
     const registry = new Registry();
@@ -91,28 +72,9 @@ it('reviews once what a comment asked for while the server was away, however lon
   await gitlab.comment(author, iid, '/drydock review');
   await gitlab.deliveriesSettled();
   const state = new MemorySweepState(clock);
-  const client = { url: gateway.url, controlToken: new Secret('control-token'), timeoutMs: 30_000 };
-  const sweep = startSweep(
-    {
-      gateway: new HttpGateway({ ...client, longTimeoutMs: 30_000 }),
-      queue,
-      state,
-      lock: state,
-      clock,
-      log: silentLog,
-      metrics: createSweepMetrics(new Registry()),
-      isProjectAllowed: () => true,
-      random: () => 0.5,
-    },
-    { forges: ['gitlab'], owner: 'a', everyMs, reachMs: 7 * 24 * hourMs },
-  );
-  /** Rounds of the sweep; between them all that was asked over HTTP is answered. */
+  const sweep = startSweepOver({ gateway, clock, queue, state });
   const pass = async (ms: number) => {
-    for (let leftMs = ms; leftMs > 0; leftMs -= everyMs / 2) {
-      await clock.advance(everyMs / 2);
-      await systemClock.sleep(30, never);
-      while (clock.sleeping < 1) await systemClock.sleep(10, never);
-    }
+    for (let leftMs = ms; leftMs > 0; leftMs -= everyMs / 2) await passTime(clock, everyMs / 2);
   };
   await pass(hourMs / 2);
   const whileAway = await reviewAll();

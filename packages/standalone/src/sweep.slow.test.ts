@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ReviewPolicy, Secret, silentLog, systemClock, taskIdOf } from '@drydock/core';
-import { MemoryRunStore, startGateway, type RunningGateway } from '@drydock/gateway';
+import { Secret, silentLog, taskIdOf } from '@drydock/core';
+import type { RunningGateway } from '@drydock/gateway';
 import {
   MemorySweepState,
   MemoryTaskQueue,
@@ -14,7 +14,7 @@ import {
   type SweepState,
   type TaskQueue,
 } from '@drydock/queue';
-import { HttpGateway, createSweepMetrics, startSweep, type RunningSweep } from '@drydock/scheduler';
+import type { RunningSweep } from '@drydock/scheduler';
 import {
   ManualClock,
   startFakeGitLab,
@@ -23,15 +23,18 @@ import {
   type FakeGitLab,
   type GitLabProject,
 } from '@drydock/testkit';
-import { Registry } from 'prom-client';
+import {
+  dayMs,
+  everyMs,
+  hourMs,
+  minuteMs,
+  passTime,
+  startForgeGateway,
+  startSweepOver,
+} from './testing/sweep-stage.ts';
 
-const everyMs = 300_000;
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
 const projectCount = 20;
 const perProject = 25;
-const never = new AbortController().signal;
 
 describe('the sweep between a GitLab and the queue', () => {
   let clock: ManualClock;
@@ -46,22 +49,7 @@ describe('the sweep between a GitLab and the queue', () => {
     clock = new ManualClock(Date.now());
     gitlab = await startFakeGitLab({ clock, requestsPerMinute: null });
     folder = await mkdtemp(join(tmpdir(), 'drydock-sweep-'));
-    gateway = await startGateway(
-      {
-        listen: { host: '127.0.0.1', port: 0 },
-        controlTokens: [new Secret('control-token')],
-        viewTokens: [],
-        forges: [{ kind: 'gitlab', id: 'gitlab', baseUrl: gitlab.url, token: new Secret(gitlab.token) }],
-        model: { baseUrl: 'http://127.0.0.1:1', apiKey: null },
-        markerKeys: [new Secret('marker-key-of-the-tests')],
-        policy: ReviewPolicy.parse({}),
-        dataDir: join(folder, 'mirrors'),
-        searchPath: '/usr/local/bin:/usr/bin:/bin',
-        proxy: { httpProxy: null, httpsProxy: null, noProxy: null },
-        caPem: null,
-      },
-      { store: new MemoryRunStore(), clock: systemClock, log: silentLog, registry: new Registry() },
-    );
+    gateway = await startForgeGateway(gitlab, join(folder, 'mirrors'));
     projects = [];
     for (let number = 1; number <= projectCount; number += 1) projects.push(await aProject(`shop/p${String(number)}`));
   });
@@ -100,36 +88,12 @@ describe('the sweep between a GitLab and the queue', () => {
   }
 
   function start(queue: TaskQueue, state: SweepState & SweepLock, owner = 'a'): RunningSweep {
-    const client = new HttpGateway({
-      url: gateway.url,
-      controlToken: new Secret('control-token'),
-      timeoutMs: 30_000,
-      longTimeoutMs: 30_000,
-    });
-    const sweep = startSweep(
-      {
-        gateway: client,
-        queue,
-        state,
-        lock: state,
-        clock,
-        log: silentLog,
-        metrics: createSweepMetrics(new Registry()),
-        isProjectAllowed: () => true,
-        random: () => 0.5,
-      },
-      { forges: ['gitlab'], owner, everyMs, reachMs: 7 * dayMs },
-    );
+    const sweep = startSweepOver({ gateway, clock, queue, state }, owner);
     sweeps.push(sweep);
     return sweep;
   }
 
-  /** Moves the time on and lets all that was asked over HTTP be answered: then only the sweep's own sleep is left. */
-  async function pass(ms: number, sleeping = 1): Promise<void> {
-    await clock.advance(ms);
-    await systemClock.sleep(30, never);
-    while (clock.sleeping < sleeping) await systemClock.sleep(10, never);
-  }
+  const pass = (ms: number, sleeping = 1) => passTime(clock, ms, sleeping);
 
   /** Calls of the API since the test or the last look at them, by what they ask for. */
   function calls(): { readonly projects: number; readonly mergeRequests: number; readonly hooks: number } {
@@ -270,6 +234,5 @@ describe('the sweep between a GitLab and the queue', () => {
       expect(known.progress?.watermarkMs).toBeGreaterThan(clock.nowMs() - dayMs);
       expect(asked.mergeRequests).toBeLessThan(projectCount);
     },
-    60_000,
   );
 });
