@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Cluster } from '../../cluster/start-cluster.ts';
+import { holdLock, type Cluster } from '../../cluster/start-cluster.ts';
 import { buildImages, buildTestRedis } from '../images/build-images.ts';
 import { imageNames } from '../images/image-inputs.ts';
 import { root } from '../run-command.ts';
 import { chartFolder } from './chart-values.ts';
 import { helm } from './helm.ts';
+import { kubectl } from './kubectl.ts';
 
 /** Addresses of Services in test clusters, which have no DNS: from the part of their range that is given out by hand. */
 const addresses = { gateway: '10.96.0.81', redis: '10.96.0.63' };
@@ -46,6 +47,12 @@ export async function installChart(cluster: Cluster, options: ChartInstallation)
     if (!there.has(reference)) await node.importImage(archive, signal);
   const tags = Object.fromEntries(images.map(({ name, reference }) => [name, reference.split(':').at(-1) ?? '']));
   onProgress('installing the chart');
+  const { kubeconfigPath } = cluster;
+  await using _lock = await holdLock(`chart-${kubeconfigPath}`.slice(-90), () => 'installing the chart', {
+    signal,
+    onWait: ({ pid, doing }) => onProgress(`waiting for process ${pid}, which is ${doing}`),
+  });
+  await removePending(kubeconfigPath);
   await installRelease(cluster.kubeconfigPath, [testClusterValues(tags, redis.reference), values]);
 }
 
@@ -68,6 +75,13 @@ function testClusterValues(tags: Readonly<Record<string, string>>, redisImage: s
     },
     networkPolicy: { dnsPorts: [] },
   };
+}
+
+/** A helm that was killed leaves its release as if somebody were at work on it, which stops every later one. */
+async function removePending(kubeconfig: string): Promise<void> {
+  const states = 'pending-install,pending-upgrade,pending-rollback';
+  const selector = `owner=helm,name=drydock,status in (${states})`;
+  await kubectl(kubeconfig, ['--namespace', 'drydock', 'delete', 'secret', '--selector', selector]);
 }
 
 /** Later values go over earlier ones. */

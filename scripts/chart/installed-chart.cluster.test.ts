@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { useCluster, type Cluster } from '../../cluster/start-cluster.ts';
@@ -76,4 +78,41 @@ describe('the chart on a real node', () => {
 
     expect((await pods()).map(({ metadata }) => metadata.name).sort()).toEqual(before);
   }, 300_000);
+
+  it('is installed after a helm was killed at its work, also by two at once', async () => {
+    const signal = AbortSignal.timeout(300_000);
+    const stuck = installChart(cluster, { signal, values: { image: { tags: { server: 'nowhere' } } } });
+    const failed = stuck.catch((error: unknown) => error);
+    await until(async () => (await releases('pending-upgrade')) !== '');
+    await killHelm(cluster.kubeconfigPath);
+    expect(await failed).toBeInstanceOf(Error);
+    expect(await releases('pending-upgrade')).not.toBe('');
+
+    await Promise.all([installChart(cluster, { signal }), installChart(cluster, { signal })]);
+
+    expect(await releases('pending-upgrade')).toBe('');
+    expect((await releases('deployed')).trim().split('\n')).toHaveLength(1);
+  }, 300_000);
 });
+
+/** What helm keeps of its releases, by their state. */
+async function releases(status: string): Promise<string> {
+  const which = ['get', 'secret', '--selector', `owner=helm,status=${status}`, '--output', 'name'];
+  return (await kubectl(cluster.kubeconfigPath, ['--namespace', 'drydock', ...which])).stdout;
+}
+
+async function killHelm(kubeconfig: string): Promise<void> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  for (const pid of pids) {
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (words[1] === 'upgrade' && words.includes(kubeconfig)) process.kill(Number(pid), 'SIGKILL');
+  }
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 240_000;
+  while (!(await isSo())) {
+    if (performance.now() > endMs) throw new Error(`it did not come to pass: ${isSo.toString()}`);
+    await sleep(100);
+  }
+}
