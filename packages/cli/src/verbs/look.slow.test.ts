@@ -3,15 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { exitCodes } from '../exit-codes.ts';
-import {
-  aDeadLetter,
-  aTask,
-  adminToken,
-  nowMs,
-  startFakeControlApi,
-  viewerToken,
-  type FakeControlApi,
-} from '../client/testing/fake-control-api.ts';
+import { aTask, adminToken, nowMs, viewerToken, type FakeControlApi } from '../client/testing/fake-control-api.ts';
+import { runAt, startAt, startShopApi } from '../testing/shop-control-api.ts';
 import { startCommand } from '../testing/start-command.ts';
 import { startProcess } from '../testing/start-process.ts';
 
@@ -22,52 +15,14 @@ async function until(holds: () => boolean): Promise<void> {
 
 let api: FakeControlApi;
 beforeEach(async () => {
-  api = await startFakeControlApi();
-  api.tasks = [
-    aTask(7),
-    aTask(8, { state: 'running', readyAtMs: null, attempt: 1 }),
-    aDeadLetter(12),
-    aDeadLetter(13, {
-      projectPath: 'shop/web',
-      subject: { forge: 'gitlab', projectId: '43', iid: 13 },
-      taskId: 'review:gitlab:43:13',
-    }),
-    aDeadLetter(14, { lastError: { code: 'run.crashed', message: 'the agent ended with 1' } }),
-  ];
-  api.projects = [
-    {
-      forge: 'gitlab',
-      projectId: '42',
-      projectPath: 'shop/api',
-      waiting: 1,
-      running: 1,
-      isPaused: false,
-      weight: 1,
-      maxRunning: null,
-    },
-    {
-      forge: 'gitlab',
-      projectId: '43',
-      projectPath: 'shop/web',
-      waiting: 0,
-      running: 0,
-      isPaused: false,
-      weight: 2,
-      maxRunning: 1,
-    },
-  ];
+  api = await startShopApi();
 });
 afterEach(async () => {
   await api[Symbol.asyncDispose]();
 });
 
-const start = (args: readonly string[], environment: Record<string, string> = {}) =>
-  startCommand(args, { environment: { DRYDOCK_SERVER_URL: api.url, DRYDOCK_TOKEN: adminToken, ...environment } });
-const drydock = (args: string, environment: Record<string, string> = {}) =>
-  start(
-    args.split(' ').filter((arg) => arg !== ''),
-    environment,
-  ).ended;
+const start = (args: readonly string[], environment?: Record<string, string>) => startAt(api, args, environment);
+const drydock = (args: string, environment?: Record<string, string>) => runAt(api, args, environment);
 
 describe('drydock get', () => {
   it('lists tasks as a table, without colour where nobody looks', async () => {
