@@ -67,7 +67,7 @@ describe('a scheduler of a cluster that was frozen', () => {
     const { items } = await stage.client.list(
       leases,
       { namespace: stage.namespace },
-      { signal: AbortSignal.timeout(5000) },
+      { signal: AbortSignal.timeout(60_000) },
     );
     return items[0]?.spec.holderIdentity ?? null;
   };
@@ -85,7 +85,7 @@ describe('a scheduler of a cluster that was frozen', () => {
     await schedulers.start();
     await eventually(async () => (await queue.events(taskId)).some(({ what }) => what === 'adopted'));
     // Its term is over as well: somebody else reaps.
-    await eventually(async () => ![firstLeader, null].includes(await leaderNow()), 40_000);
+    await eventually(async () => ![firstLeader, null].includes(await leaderNow()));
     const writesBefore = world.writes.length;
     const callsBefore = proxy.requests.length;
     frozen.kill('SIGCONT');
@@ -102,5 +102,5 @@ describe('a scheduler of a cluster that was frozen', () => {
     await eventually(async () => (await queue.get(taskId))?.state === 'done');
     expect(world.published).toEqual([sha('a')]);
     expect(attemptOf((await queue.get(taskId))?.launch ?? 0)).toBe(1);
-  });
+  }, 300_000);
 });
