@@ -150,17 +150,23 @@ describe('an agent in a real pod', () => {
         (detail) => detail.task.attempt >= 2 && isOver(detail),
       );
       const goneMs = (await gone) - pushedAtMs;
-      const refusedAtMs = Number(/token refused at (\d+)/.exec(stage.record.logOf(pod))?.[1]);
+      const said = stage.record.logOf(pod);
+      const [, refusedAt = '', takenAt = ''] = /token refused at (\d+), taken at ([\d ]*)\./.exec(said) ?? [];
 
+      // All by the clock of this machine: the store's, the agent's and our own.
       const supersededAtMs = events.find(({ what }) => what === 'superseding')?.atMs ?? NaN;
-      const tokenMs = refusedAtMs - supersededAtMs;
+      const tokenMs = Number(refusedAt) - supersededAtMs;
+      const takenAfter = takenAt.split(' ').filter((sentAt) => Number(sentAt) > supersededAtMs);
       process.stderr.write(
-        `a new head: delivered after ${String(acceptedAtMs - pushedAtMs)} ms, token dead ${String(tokenMs)} ms after the event, ` +
-          `pod gone after ${(goneMs / 1000).toFixed(1)} s\n`,
+        `a new head: delivered after ${String(acceptedAtMs - pushedAtMs)} ms, token refused ${String(tokenMs)} ms after the event, ` +
+          `${String(takenAfter.length)} calls after it taken, pod gone after ${(goneMs / 1000).toFixed(1)} s\n`,
       );
       expect(task).toMatchObject({ state: 'done', failures: 0 });
       expect(goneMs).toBeLessThan(35_000);
-      expect(Math.abs(tokenMs)).toBeLessThan(2_000);
+      expect(tokenMs).toBeGreaterThanOrEqual(0);
+      // A call each 10 ms: those of 200 ms. Of a slow machine there are no more, for it slows agents as it slows us.
+      expect(takenAfter.length).toBeLessThanOrEqual(20);
+      expect(said).not.toContain('taken again');
       expect(rogues.summary(opened)).toMatch(/no findings/i);
       expect(await rogues.launches(opened)).toBe(2);
     },

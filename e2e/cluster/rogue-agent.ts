@@ -6,7 +6,7 @@
  *   fill disk       with what it was told to write to, then waits
  *   exit <code>     without a result
  *   sleep           for ever; ends when it is asked to
- *   ignore          for ever, also when it is asked to end; says when its token was refused first
+ *   ignore          for ever, also when it is asked to end; uses its token all the time, and says when it was refused
  *   work <seconds>  then hands in a review without findings
  *
  * `<what>, then <what>`: the second from the second launch on.
@@ -27,6 +27,7 @@ const headers = { authorization: `Bearer ${token}`, 'content-type': 'application
 /** Launches count from 1 in each epoch of the queue. */
 const numbersPerEpoch = 2 ** 22;
 const chunkBytes = 8 * 1024 * 1024;
+const askEveryMs = 10;
 
 const forever = () => new Promise<never>(() => setInterval(() => undefined, 60_000));
 
@@ -77,14 +78,20 @@ async function work(seconds: number, { diffRefs }: Context): Promise<void> {
   await ask('/run/v1/result', 'PUT', { v: 1, result });
 }
 
-async function watchToken(): Promise<never> {
-  for (;;) {
-    const { status } = await fetch(`${gatewayUrl}/run/v1/context`, { headers });
-    if (status === 401) break;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+/** Uses the token all the time. Says when it was refused, when the last calls before were sent, and if one is taken again. */
+async function useToken(): Promise<never> {
+  const taken: number[] = [];
+  for (let isRefused = false; ;) {
+    await new Promise((resolve) => setTimeout(resolve, askEveryMs));
+    const sentAtMs = Date.now();
+    const answer = await fetch(`${gatewayUrl}/run/v1/context`, { headers }).catch(() => null);
+    if (answer?.status === 200 && isRefused) process.stdout.write('token taken again\n');
+    if (answer?.status === 200) taken.push(sentAtMs);
+    await answer?.arrayBuffer().catch(() => null);
+    if (answer?.status !== 401 || isRefused) continue;
+    isRefused = true;
+    process.stdout.write(`token refused at ${String(Date.now())}, taken at ${taken.slice(-50).join(' ')}.\n`);
   }
-  process.stdout.write(`token refused at ${String(Date.now())}\n`);
-  return forever();
 }
 
 const context = (await ask('/run/v1/context')) as Context;
@@ -109,7 +116,7 @@ switch (what) {
     await work(Number(detail), context);
     break;
   case 'ignore':
-    await watchToken();
+    await useToken();
     break;
   default:
     await forever();
