@@ -58,6 +58,10 @@ export class SimulatedLauncher implements Launcher {
     return null;
   }
 
+  isAtWork(): boolean {
+    return false;
+  }
+
   async forget(): Promise<void> {
     return;
   }

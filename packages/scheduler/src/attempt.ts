@@ -27,6 +27,7 @@ import type { AgentExit } from './launchers/launcher.ts';
 import { PodSettings, podAfterOom } from './launchers/pod-settings.ts';
 import type { AppliedPolicy } from './policies/policy-source.ts';
 import { adoptAgent, revoke, runAgent } from './run-agent.ts';
+import { ifAnswered } from './if-answered.ts';
 import { endingOfRun } from './task-ending.ts';
 import type { TaskNote } from './task-note.ts';
 import type { TaskPorts } from './task-ports.ts';
@@ -45,6 +46,13 @@ export type AttemptEnd =
   | { readonly kind: 'over-budget'; readonly headSha: Sha; readonly why: string }
   | { readonly kind: 'ending'; readonly ending: Ending };
 
+/** An agent of an earlier scheduler that ended in our hands. */
+export interface EndedAgent {
+  readonly headSha: Sha;
+  readonly exit: AgentExit;
+  readonly runId: RunId;
+}
+
 type Granted = Extract<RunGrant, { kind: 'granted' | 'to-exchange' }>;
 
 const defaultPod = PodSettings.parse({});
@@ -58,6 +66,11 @@ export class Attempt {
   readonly #begun = new Set<RunId>();
   /** An agent works that goes on when we stop. */
   isLeft = false;
+  /**
+   * One of an earlier scheduler may be at work that was not found yet. Until it is, the task keeps its lease: whoever got
+   * it anew would know nothing of that agent and begin another.
+   */
+  isUnfound: boolean;
   /** An agent ran for the task: here, or before it was taken over. */
   hasRun = false;
   /** What befell the last agent; null: nothing but its own doing. */
@@ -70,6 +83,17 @@ export class Attempt {
     this.#task = task;
     this.#held = held;
     this.#pod = ports.pod ?? defaultPod;
+    this.isUnfound = this.#wasTakenOver || (task.launch > 0 && ports.launcher.isAtWork(this.#lastRunId));
+  }
+
+  get #lastRunId(): RunId {
+    return runIdOf(this.#task.taskId, this.#task.launch);
+  }
+
+  /** With a launch whose agent may have outlived its scheduler. */
+  get #wasTakenOver(): boolean {
+    const { launch, adopted } = this.#task;
+    return this.#ports.launcher.outlivesUs && adopted !== null && adopted.state !== 'leased' && launch > 0;
   }
 
   /** From now on attempts are made as this policy says. */
@@ -108,36 +132,48 @@ export class Attempt {
   /**
    * Goes on with the launch of an earlier scheduler if it is still what the merge request wants: the head is the same, and
    * the gateway has not ended its run. Null: there is nothing to go on with.
+   *
+   * Who cannot be asked has not said no: without a merge request, or an answer of the gateway, the agent is gone on with.
+   * Its run was granted, a push ends it by way of the queue, and before anything is published all of it is asked again.
    */
-  async adopt(mergeRequest: MergeRequest): Promise<AttemptEnd | null> {
-    const { gateway, launcher, log } = this.#ports;
-    const { taskId, launch, adopted } = this.#task;
-    if (!launcher.outlivesUs || adopted === null || adopted.state === 'leased' || adopted.isLast) return null;
-    const { headSha } = mergeRequest;
-    if (mergeRequest.state !== 'opened' || headSha === null || headSha !== adopted.headSha) return null;
-    const runId = runIdOf(taskId, launch);
-    const run = await gateway.readRun(runId, this.#held.signal);
-    if (run === null || run.isRevoked) return null;
-    const exit = await this.#follow(runId, launch, () =>
-      adoptAgent(this.#ports, runId, this.#held.signal, this.#held.heartbeat.leftMs),
-    );
+  async adopt(mergeRequest: MergeRequest | null): Promise<EndedAgent | null> {
+    const { gateway, log } = this.#ports;
+    const { launch, adopted } = this.#task;
+    const { signal, heartbeat } = this.#held;
+    if (!this.#wasTakenOver || adopted === null || adopted.headSha === null || adopted.isLast) return null;
+    const { headSha } = adopted;
+    if (mergeRequest !== null && (mergeRequest.state !== 'opened' || mergeRequest.headSha !== headSha)) return null;
+    const runId = this.#lastRunId;
+    const run = await ifAnswered(log, signal, () => gateway.readRun(runId, signal));
+    if (run.kind === 'answered' && (run.answer === null || run.answer.isRevoked)) return null;
+    const exit = await this.#follow(runId, launch, () => adoptAgent(this.#ports, runId, signal, heartbeat.leftMs));
     if (exit === null) {
       log.info({ runId, launch }, 'nothing to adopt');
       return null;
     }
+    return { headSha, exit, runId };
+  }
+
+  /** What came of an agent that was adopted. */
+  async conclude({ headSha, exit, runId }: EndedAgent): Promise<AttemptEnd> {
     return await this.#afterRun(headSha, exit, runId);
   }
 
   /** Ends what an earlier scheduler began and nobody wants any more. */
   async drop(): Promise<void> {
-    const { launcher } = this.#ports;
-    const { taskId, launch, adopted } = this.#task;
-    if (!launcher.outlivesUs || adopted === null || adopted.state === 'leased' || launch === 0) return;
-    const runId = runIdOf(taskId, launch);
-    this.#begun.delete(runId);
+    if (!this.#wasTakenOver && !this.isUnfound) return;
+    const runId = this.#lastRunId;
     this.#held.heartbeat.check();
     await revoke(this.#ports, runId);
     await this.#forget(runId, this.#held.heartbeat.leftMs);
+    this.#begun.delete(runId);
+    this.isUnfound = false;
+  }
+
+  /** As `drop`, for a task that is about to be recorded: what is left of the run is removed after that. */
+  async disown(): Promise<void> {
+    this.#begun.add(this.#lastRunId);
+    await revoke(this.#ports, this.#lastRunId);
   }
 
   /** A run of the task of which something may be left, whoever began it. */
@@ -208,6 +244,7 @@ export class Attempt {
     signal.addEventListener('abort', onAbort, { once: true });
     this.began(runId);
     this.isLeft = launcher.outlivesUs;
+    this.isUnfound = false;
     const exit = await work();
     signal.removeEventListener('abort', onAbort);
     if (exit?.kind === 'left') return exit;

@@ -1,6 +1,7 @@
-import { DrydockError, type Clock, type Log, type RunView } from '@drydock/core';
+import { DrydockError, TransientError, type Clock, type Log, type RunView } from '@drydock/core';
 import type { Gateway } from './gateway.ts';
 import { StopSignal } from './heartbeat.ts';
+import { isPassing } from './if-answered.ts';
 import { LeaveAgent, type AgentExit, type AgentLaunch, type Launcher, type LeftMs } from './launchers/launcher.ts';
 
 interface AgentPorts {
@@ -31,14 +32,39 @@ export function runAgent(
   return watched(ports, launch.runId, signal, leftMs, (stop, guard) => ports.launcher.run(launch, stop, guard));
 }
 
-/** Goes on with an agent of an earlier scheduler. Null: there is none. */
+/**
+ * Goes on with an agent of an earlier scheduler. Null: there is none. While nobody tells, it is looked for again: who gave
+ * the task back meanwhile would let another agent begin beside it.
+ */
 export function adoptAgent(
   ports: AgentPorts,
   runId: string,
   signal: AbortSignal,
   leftMs: LeftMs,
 ): Promise<AgentExit | null> {
-  return watched(ports, runId, signal, leftMs, (stop, guard) => ports.launcher.adopt(runId, stop, guard));
+  return watched(ports, runId, signal, leftMs, (stop, guard) =>
+    untilAnswered(ports, runId, stop, () => ports.launcher.adopt(runId, stop, guard)),
+  );
+}
+
+const lookAgainMs = { first: 500, longest: 10_000 };
+
+async function untilAnswered(
+  { clock, log }: AgentPorts,
+  runId: string,
+  stop: AbortSignal,
+  look: () => Promise<AgentExit | null>,
+): Promise<AgentExit | null> {
+  for (let waitMs = lookAgainMs.first; ; waitMs = Math.min(2 * waitMs, lookAgainMs.longest)) {
+    try {
+      return await look();
+    } catch (err) {
+      if (!isPassing(err)) throw err;
+      log.warn({ runId, code: err.code, err }, 'agent not looked for');
+      await clock.sleep(Math.max(waitMs, err instanceof TransientError ? (err.retryAfterMs ?? 0) : 0), stop);
+    }
+    if (stop.aborted) return { kind: stop.reason instanceof LeaveAgent ? 'left' : 'aborted' };
+  }
 }
 
 async function watched<Exit>(

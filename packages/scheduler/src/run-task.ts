@@ -4,7 +4,8 @@
  *
  *   observe   ask the gateway what is true of the merge request now; look for a result that nobody has published yet
  *   decide    `decideReview`: run, wait or skip
- *   adopt     go on with the agent of an earlier scheduler, if it outlived that one
+ *   adopt     go on with the agent of an earlier scheduler, if it outlived that one; no fault of forge, gateway or cluster
+ *             keeps it from being looked for, since the task goes back only when nothing of it is at work
  *   launch    record the launch, let the gateway grant a run token, run the agent to its end
  *   publish   let the gateway publish the result
  *   record    end the task in the queue, or put it back: a later lease finds what was paid for and goes on from there
@@ -31,6 +32,7 @@ import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { defaultPolicy } from './policies/default-policy.ts';
 import { isOverLimit, limitDelayMs } from './policies/policy-limit.ts';
 import type { AppliedPolicy, PolicyAnswer } from './policies/policy-source.ts';
+import { ifAnswered } from './if-answered.ts';
 import { recordEnding } from './record-ending.ts';
 import { attemptClassOf, cancelledByPerson, closedMeanwhile, endingOfError, stoppedEnding } from './task-ending.ts';
 import { TaskNote } from './task-note.ts';
@@ -103,6 +105,13 @@ class TaskDriver {
 
   /** Works on the task; answers with what is to be recorded. Rejects only with a bug. */
   async drive(): Promise<Ending> {
+    const ending = await this.#work();
+    const isOurs = ending.kind !== 'abandon' && ending.kind !== 'hand-over';
+    if (isOurs && this.attempt.isUnfound) await this.attempt.disown();
+    return ending;
+  }
+
+  async #work(): Promise<Ending> {
     try {
       return await this.#steps();
     } catch (error) {
@@ -113,26 +122,25 @@ class TaskDriver {
   }
 
   async #steps(): Promise<Ending> {
-    const { gateway, queue, metrics, log, reach } = this.#ports;
+    const { queue, metrics, log, reach } = this.#ports;
     reach?.('task.leased');
     this.#heartbeat.check();
     if (await isOverLimit(this.#ports, this.#task)) {
       return { kind: 'release', delayMs: limitDelayMs(this.#ports.random), why: 'policy-limit' };
     }
-    const mergeRequest = await gateway.readMergeRequest(this.#task.subject, this.#signal);
-    this.#note.about(mergeRequest, isReviewed(mergeRequest));
-    reach?.('task.observed');
-    const answer = this.#policyFor(mergeRequest);
-    if (answer.kind === 'applies') {
-      this.attempt.under(answer.policy);
-      this.#note.under(answer.policy);
+    const seen = await this.#unlessUnfound(() => this.#observe());
+    if (seen !== null) {
+      const unpublished = await this.#unlessUnfound(() => this.#unpublishedRun(seen.mergeRequest));
+      if (unpublished !== null) return await this.#publish(unpublished);
     }
-
-    const unpublished = await this.#unpublishedRun(mergeRequest);
-    if (unpublished !== null) return await this.#publish(unpublished);
-    const adopted = await this.attempt.adopt(mergeRequest);
-    if (adopted !== null) return await this.#afterAttempt(adopted);
+    const adopted = await this.attempt.adopt(seen?.mergeRequest ?? null);
+    if (adopted !== null) {
+      // Where a failure is told, and what it means under its policy.
+      if (seen === null) await ifAnswered(log, this.#signal, () => this.#observe());
+      return await this.#afterAttempt(await this.attempt.conclude(adopted));
+    }
     await this.attempt.drop();
+    const { mergeRequest, answer } = seen ?? (await this.#observe());
 
     const policy = answer.kind === 'applies' ? answer.policy : this.#default();
     const decision = await this.#decide(mergeRequest, policy);
@@ -165,6 +173,25 @@ class TaskDriver {
     reach?.('launch.recorded');
     const told = isOrder ? trigger : withoutOrder(trigger);
     return await this.#afterAttempt(await this.attempt.run(begun.launch, diffRefs, told, this.#ageMs()));
+  }
+
+  async #observe(): Promise<{ readonly mergeRequest: MergeRequest; readonly answer: PolicyAnswer }> {
+    const mergeRequest = await this.#ports.gateway.readMergeRequest(this.#task.subject, this.#signal);
+    this.#note.about(mergeRequest, isReviewed(mergeRequest));
+    this.#ports.reach?.('task.observed');
+    const answer = this.#policyFor(mergeRequest);
+    if (answer.kind === 'applies') {
+      this.attempt.under(answer.policy);
+      this.#note.under(answer.policy);
+    }
+    return { mergeRequest, answer };
+  }
+
+  /** Null also where nobody answers while an agent may be at work that was not found yet: it goes before all faults. */
+  async #unlessUnfound<Answer>(ask: () => Promise<Answer>): Promise<Answer | null> {
+    if (!this.attempt.isUnfound) return await ask();
+    const found = await ifAnswered(this.#ports.log, this.#signal, ask);
+    return found.kind === 'answered' ? found.answer : null;
   }
 
   /** By the project as the forge names it now. */
@@ -271,7 +298,7 @@ class TaskDriver {
       case 'lease-lost':
         return { kind: 'abandon' };
       case 'shutdown':
-        return this.attempt.isLeft ? { kind: 'hand-over' } : stoppedEnding;
+        return this.attempt.isLeft || this.attempt.isUnfound ? { kind: 'hand-over' } : stoppedEnding;
       case 'superseded':
         this.#ports.metrics.superseded();
         return { kind: 'complete', outcome: { kind: 'superseded', why: 'a newer head was pushed' } };

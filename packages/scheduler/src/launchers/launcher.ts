@@ -68,6 +68,8 @@ export interface Launcher {
   run(launch: AgentLaunch, signal: AbortSignal, leftMs?: LeftMs): Promise<AgentExit>;
   /** As `run`, for a run that an earlier scheduler began. Null: there is nothing of it. */
   adopt(runId: RunId, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit | null>;
+  /** Whether an agent of a run is known to be at work, or about to be, without asking anybody. */
+  isAtWork(runId: RunId): boolean;
   /** Removes what a run has left; what still works of it ends. May be repeated. */
   forget(runId: RunId, leftMs: LeftMs): Promise<void>;
 }

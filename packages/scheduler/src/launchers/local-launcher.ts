@@ -68,6 +68,11 @@ export class LocalLauncher implements Launcher {
     return null;
   }
 
+  /** Of an earlier scheduler. */
+  isAtWork(): boolean {
+    return false;
+  }
+
   /** `run` leaves nothing. */
   async forget(): Promise<void> {
     return;

@@ -29,6 +29,10 @@ export class HandLauncher implements Launcher {
     return Promise.resolve(null);
   }
 
+  isAtWork(): boolean {
+    return false;
+  }
+
   forget(): Promise<void> {
     return Promise.resolve();
   }

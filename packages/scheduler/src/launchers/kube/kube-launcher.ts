@@ -20,7 +20,7 @@ import { buildJob, type JobSettings } from './job-manifest.ts';
 import { followRun, type FollowTimes } from './follow-run.ts';
 import type { KubeLauncherMetrics } from './kube-launcher-metrics.ts';
 import type { RunBoard } from './run-board.ts';
-import { jobFacts, type JobFacts } from './run-facts.ts';
+import { jobFacts, type JobFacts, type PodFacts } from './run-facts.ts';
 
 /** What the launcher needs to know. */
 export interface KubeLauncherSettings extends JobSettings, FollowTimes {
@@ -84,6 +84,13 @@ export class KubeLauncher implements Launcher {
     if (job === null) return null;
     const deadlineSeconds = Math.max(0, (job.deadlineSeconds ?? 0) - this.#settings.startAllowanceSeconds);
     return this.#follow(job, deadlineSeconds, signal, leftMs);
+  }
+
+  isAtWork(runId: RunId): boolean {
+    const { board } = this.#ports;
+    const held = board.podsOf(runId);
+    if (held.length > 0 && held.every(isOver)) return false;
+    return board.jobsOf(runId).some(({ isDeleting, finishedAtMs }) => !isDeleting && finishedAtMs === null);
   }
 
   async forget(runId: RunId, leftMs: LeftMs): Promise<void> {
@@ -165,9 +172,9 @@ export class KubeLauncher implements Launcher {
       signal,
     );
     if (exit.kind === 'left') return exit;
-    const isOver = board.podsOf(job.runId).every(({ phase }) => phase === 'Succeeded' || phase === 'Failed');
+    const areOver = board.podsOf(job.runId).every(isOver);
     // What ended by itself is kept until that is recorded; what did not, does so here.
-    if (exit.kind === 'aborted' || exit.kind === 'timed-out' || (!isOver && hasBegun(exit))) {
+    if (exit.kind === 'aborted' || exit.kind === 'timed-out' || (!areOver && hasBegun(exit))) {
       await this.#end(job, leftMs);
     }
     return exit;
@@ -189,7 +196,7 @@ export class KubeLauncher implements Launcher {
     const startMs = clock.monotonicMs();
     const fenceAtMs = startMs + graceSeconds * 1000 + fenceMs;
     await this.#quietly(job, () => this.#delete(job, leftMs));
-    const working = () => board.podsOf(job.runId).filter(({ phase }) => phase !== 'Succeeded' && phase !== 'Failed');
+    const working = () => board.podsOf(job.runId).filter((pod) => !isOver(pod));
     const isGone = () => board.job(job.runId, job.uid) === null && working().length === 0;
     await this.#until(job.runId, isGone, startMs + collectedMs);
     for (const pod of working().filter(({ isDeleting }) => !isDeleting)) {
@@ -246,6 +253,10 @@ export class KubeLauncher implements Launcher {
       this.#ports.log.warn({ runId, jobName: name, err }, 'not deleted for now');
     }
   }
+}
+
+function isOver({ phase }: PodFacts): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 /** Of one that never began there is nothing to end: it is removed once its end is recorded. */
