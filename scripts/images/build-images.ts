@@ -12,7 +12,8 @@ import { z } from 'zod';
 import { pullBaseImage } from '../../cluster/start-cluster.ts';
 import { clientSettings } from './client-settings.ts';
 import { imageFolder, isKept, keepImage, lockImages } from './image-archives.ts';
-import { imageKey, inputsOf, type ImageName } from './image-inputs.ts';
+import { imageKey, type ImageName } from './image-inputs.ts';
+import { keptInputs } from './kept-inputs.ts';
 
 const run = promisify(execFile);
 
@@ -44,9 +45,10 @@ export async function buildImages(options: ImageOptions): Promise<readonly Built
   await mkdir(folder, { recursive: true });
   await using _lock = await lockImages(folder, { signal, onProgress });
   const base = await pullBaseImage(signal, onProgress);
+  const inputs = await keptInputs(root, folder);
   const built: BuiltImage[] = [];
   for (const name of names) {
-    const key = imageKey(root, base, await inputsOf(root, name));
+    const key = imageKey(root, base, inputs[name]);
     const image = { name, reference: `localhost/drydock/${name}:${key}`, archive: join(folder, `${name}-${key}.tar`) };
     if (!(await isKept(image.archive))) {
       const startedMs = performance.now();

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { root } from '../run-command.ts';
 import { bundleApp } from './bundle-app.ts';
 import { imageInputs, imageKey, imageNames, inputsOf } from './image-inputs.ts';
+import { keptInputs } from './kept-inputs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -33,6 +34,21 @@ describe('what images are made of', () => {
     );
     expect(agent.filter((file) => /^packages\/(gateway|scheduler|server)\//.test(file))).toEqual([]);
   });
+
+  it('is noted for who asks next about the same tree, and found out anew if the note is none', async () => {
+    const notes = await mkdtemp(join(tmpdir(), 'drydock-inputs-'));
+    try {
+      const note = join(notes, `inputs-${imageKey(root, '', imageInputs(root))}.json`);
+      writeFileSync(note, '{"agent":');
+      const found = await keptInputs(root, notes);
+      writeFileSync(note, JSON.stringify({ ...found, agent: ['as noted'] }));
+
+      expect(found.agent).toContain('packages/agent/src/main.ts');
+      expect(await keptInputs(root, notes)).toEqual({ ...found, agent: ['as noted'] });
+    } finally {
+      await rm(notes, { recursive: true, force: true });
+    }
+  }, 120_000);
 
   it('is of the Kubernetes client only what reads kubeconfig files', () => {
     const texts = imageInputs(root)
