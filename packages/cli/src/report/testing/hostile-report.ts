@@ -2,6 +2,11 @@ import type { ReviewReport } from '@drydock/core';
 import fc from 'fast-check';
 import { aReportedFinding, aReviewReport } from './a-review-report.ts';
 
+/** Any character. The unit `binary` of fast-check is the same, after a second in which it lists them all. */
+const anyCharacter = fc
+  .integer({ min: 0, max: 0x10ffff - 0x800 })
+  .map((code) => String.fromCodePoint(code < 0xd800 ? code : code + 0x800));
+
 const attacks = fc.constantFrom(
   '\u001b[2J\u001b[38;5;200m',
   '\u001b]8;;https://evil.example\u001b\\click\u001b]8;;\u001b\\',
@@ -29,7 +34,7 @@ const attacks = fc.constantFrom(
 
 /** Text as an attacker, or chance, may write it. */
 const text = fc
-  .array(fc.oneof(attacks, fc.string(), fc.string({ unit: 'binary' })), { maxLength: 5 })
+  .array(fc.oneof(attacks, fc.string(), fc.string({ unit: anyCharacter })), { maxLength: 5 })
   .map((parts) => parts.join(''));
 const texts = fc.array(text, { maxLength: 4 });
 const line = fc.integer({ min: 1, max: 6 });
