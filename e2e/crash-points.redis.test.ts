@@ -19,7 +19,7 @@ const wanted = process.env['DRYDOCK_CRASH_POINTS']?.split(',');
 const points = CrashPoint.options.filter((point) => wanted?.includes(point) ?? true);
 const cases: readonly Case[] = points.flatMap((point) => waysOn(point).map((goesOn) => ({ point, goesOn })));
 const atOnce = 4;
-const limitMs = 60_000;
+const limitMs = 120_000;
 
 /** What is published while a newer head is there is what a push in between can spoil. */
 function waysOn(point: CrashPoint): readonly GoesOn[] {

@@ -28,7 +28,7 @@ describe('what is no route of the gateway', () => {
       const { hostname, port } = new URL(gateway.url);
       const socket = connect(Number(port), hostname, () => socket.write(`${lines.join('\r\n')}\r\n\r\n`));
       let text = '';
-      socket.setTimeout(5000, () => socket.destroy());
+      socket.setTimeout(60_000, () => socket.destroy());
       socket.on('data', (chunk) => {
         text += chunk.toString('latin1');
         if (text.includes('\r\n\r\n')) socket.end();

@@ -206,7 +206,7 @@ describe('a leader behind a faulty API server', () => {
     const slow = createKubeClient({ access: plainAccess(proxy.url), qps: 0.1, burst: 1 });
     const { signal } = stop;
     proxy.add(({ resource }) => resource === 'jobs', { kind: 'answer', status: 429, retryAfterSeconds: 60 });
-    const timing = { leaseMs: 3_000, renewMs: 2_000, retryMs: 400 };
+    const timing = { leaseMs: 15_000, renewMs: 10_000, retryMs: 400 };
     const election = startElection({ client: slow, namespace, name: 'throttled', identity: 'one', signal, timing });
     const waiting = [1, 2, 3, 4].map((number) =>
       slow.create(jobs, aJob(namespace, `throttled-${number}`), { signal }).catch(() => undefined),

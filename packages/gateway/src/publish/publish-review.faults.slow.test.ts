@@ -7,7 +7,7 @@ import { publishReview } from './publish-review.ts';
 const lines = Array.from({ length: 12 }, (_, index) => `statement(${index});`);
 const setup = { before: { 'a.ts': 'start\n' }, after: { 'a.ts': `start\n${lines.join('\n')}\n` } };
 const claims: readonly Claim[] = lines.slice(0, 6).map((line) => ({ path: 'a.ts', at: line, title: line }));
-const impatient = { connectMs: 300, headersMs: 150, idleMs: 300, totalMs: 1000 };
+const impatient = { connectMs: 60_000, headersMs: 1000, idleMs: 60_000, totalMs: 60_000 };
 const writes = /\/(?:discussions|notes|statuses)(?:\/|$)/;
 
 /** One comment for each claim, one summary, each finding in it. */

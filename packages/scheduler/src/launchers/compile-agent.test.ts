@@ -39,7 +39,7 @@ describe('compileAgent', () => {
 
   it('gives agents the folder as soon as it is filled', async () => {
     const command = await programOf(`process.stderr.write(process.env.NODE_COMPILE_CACHE ?? 'none');`);
-    const launch = { runId: '0123456789abcdef-1', token: new Secret('token'), deadlineSeconds: 20 };
+    const launch = { runId: '0123456789abcdef-1', token: new Secret('token'), deadlineSeconds: 120 };
     const compiled: { dir: string | null } = { dir: null };
     const settings = { gatewayUrl: 'http://127.0.0.1:1', workRoot: join(root, 'runs'), path: '', graceMs: 200 };
     const launcher = new LocalLauncher({ ...settings, command, compiled }, systemClock);
