@@ -2,7 +2,7 @@
  * What people and programs may ask of the server, with a named token as `Authorization: Bearer`. A viewer's token may
  * GET, an admin's may do all.
  *
- *   GET    /api/v1/tasks?state=&forge=&project=&limit=&cursor=    TaskQuery → TaskPage
+ *   GET    /api/v1/tasks?state=&forge=&project=&iid=&limit=&cursor=    TaskQuery → TaskPage
  *   GET    /api/v1/tasks/:taskId                                  TaskDetail
  *   GET    /api/v1/tasks/:taskId/events                           EventList
  *   GET    /api/v1/tasks/:taskId/logs?attempt=&after=&waitMs=     LogQuery → LogPage
@@ -81,6 +81,7 @@ export const TaskQuery = z.strictObject({
     .optional(),
   forge: ForgeId.meta({ description: 'Name of a forge' }).optional(),
   project: ProjectPattern.optional(),
+  iid: digits(1, 2_147_483_647, 'Number of a merge request within its project').optional(),
   ...PageQuery.shape,
 });
 export type TaskQuery = z.infer<typeof TaskQuery>;

@@ -7,8 +7,10 @@ import { byPlace, cursorOf, isAfter, longestPage, matcherOf, placeOf, type TaskP
 import { viewOf } from './task-record.ts';
 import type { TaskFilter, TaskPage, TaskView } from './task-queue.ts';
 
-/** One page looks at no more tasks than this, however few of them fit its filter. */
+/** One page looks at no more ids than this, however few of them fit its filter. */
 const mostLookedAt = 10_000;
+/** Nor does it read more records: those are what takes time, and others wait for their page meanwhile. */
+const mostRead = 2_000;
 
 /** Reads pages of tasks in commands of bounded size. */
 export class RedisTaskList {
@@ -31,7 +33,10 @@ export class RedisTaskList {
     const tasks: TaskView[] = [];
     let place = placeOf(filter.cursor);
     const batchSize =
-      filter.forge === undefined && filter.projectId === undefined ? Math.min(limit + 1, longestPage) : longestPage;
+      filter.forge === undefined && filter.projectId === undefined && filter.iid === undefined
+        ? Math.min(limit + 1, longestPage)
+        : longestPage;
+    let read = 0;
     for (let lookedAt = 0; tasks.length < limit && lookedAt < mostLookedAt;) {
       const batch = await this.#next({ states, place, nowMs, batchSize });
       lookedAt += batch.length;
@@ -45,6 +50,9 @@ export class RedisTaskList {
           tasks.push(view);
           place = some[j] ?? place;
         }
+        read += some.length;
+        const last = some.at(-1);
+        if (read >= mostRead && last !== undefined) return { tasks, cursor: cursorOf(last) };
       }
       if (batch.length < batchSize) return { tasks, cursor: null };
       if (tasks.length < limit) place = batch.at(-1) ?? place;

@@ -36,11 +36,12 @@ export function isAfter(place: TaskPlace, cursor: TaskPlace | null): boolean {
 }
 
 /** What a filter asks of a task besides its state: by its id alone, and by its path. */
-export function matcherOf({ forge, projectId, projectPath }: TaskFilter) {
+export function matcherOf({ forge, projectId, iid, projectPath }: TaskFilter) {
   const matchesPath: PathMatcher = projectPath === undefined ? () => true : compileGlob(projectPath);
   return {
     matchesId: (taskId: TaskId): boolean => {
-      const [, itsForge, itsProject] = taskId.split(':');
+      const [, itsForge, itsProject, itsIid] = taskId.split(':');
+      if (iid !== undefined && String(iid) !== itsIid) return false;
       return (forge === undefined || forge === itsForge) && (projectId === undefined || projectId === itsProject);
     },
     matchesPath,

@@ -166,6 +166,8 @@ export interface TaskFilter {
   readonly states?: readonly TaskState[];
   readonly forge?: string;
   readonly projectId?: string;
+  /** Number of the merge request within its project. */
+  readonly iid?: number;
   /** A glob over the project's path. */
   readonly projectPath?: string;
   /** At most so many, and never more than 1,000. */

@@ -34,6 +34,7 @@ export interface TaskPageRequest {
   readonly states?: readonly TaskState[];
   readonly forge?: string;
   readonly project?: string;
+  readonly iid?: number;
   readonly limit: number;
   readonly cursor: string | null;
 }
@@ -69,8 +70,8 @@ export class ControlClient {
     return new ControlClient(settings, await createTransport(settings), signal);
   }
 
-  async tasks({ states, forge, project, limit, cursor }: TaskPageRequest): Promise<TaskPage> {
-    const query = { state: states?.join(','), forge, project, limit, cursor };
+  async tasks({ states, forge, project, iid, limit, cursor }: TaskPageRequest): Promise<TaskPage> {
+    const query = { state: states?.join(','), forge, project, iid, limit, cursor };
     return await this.#must({ method: 'GET', path: controlPaths.tasks, query }, TaskPage);
   }
 

@@ -90,6 +90,7 @@ describe('findTasks', () => {
 
     expect((await find({ names: named('shop/*') })).iids).toEqual([1, 2, 3]);
     expect((await find({ names: named('shop/api!2', 'review:gitlab:42:1', 'shop/*') })).iids).toEqual([2, 1, 3]);
+    expect(api.seen.filter((line) => line.includes('iid=2'))).toHaveLength(1);
     expect((await find({ selector: parseSelector('state!=waiting') })).iids).toEqual([2, 3]);
     expect((await find({ names: named('**'), selector: parseSelector('project=other/*') })).iids).toEqual([4]);
     expect((await find({ states: ['dead'], selector: parseSelector('state=running') })).iids).toEqual([]);

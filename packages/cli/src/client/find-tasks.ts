@@ -78,6 +78,7 @@ async function* pagesOf(client: ControlClient, search: TaskSearch, name: TaskNam
       ...(states === null ? {} : { states }),
       ...(forge === null ? {} : { forge }),
       ...(project === null ? {} : { project }),
+      ...(name === null || name.iid === null ? {} : { iid: name.iid }),
       limit,
       cursor,
     });

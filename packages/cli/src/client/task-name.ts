@@ -15,6 +15,7 @@ export interface TaskName {
   /** What the server can be asked for, as far as the name says it; the rest is `matches`. */
   readonly forge: string | null;
   readonly project: string | null;
+  readonly iid: number | null;
   matches(task: NamedTask): boolean;
 }
 
@@ -26,7 +27,7 @@ const wildcard = /[*?[\]{}]/;
  */
 export function parseTaskName(text: string): TaskName {
   if (text.length > 300) throw new UsageError(`a name is at most 300 characters long: ${text.slice(0, 50)}…`);
-  if (text === '*') return { kind: 'pattern', text, forge: null, project: null, matches: () => true };
+  if (text === '*') return { kind: 'pattern', text, forge: null, project: null, iid: null, matches: () => true };
   if (text.includes(':')) return parseId(text);
   const [, path, iid] = /^(.*?)(?:!([\d*?]+))?$/s.exec(text) ?? [];
   if (path === undefined || path === '') throw wrong(text);
@@ -42,7 +43,7 @@ function parseId(text: string): TaskName {
   if (TaskId.safeParse(text).success) {
     const [, forge = null, id] = text.split(':');
     const project = forge === null || id === undefined ? null : `${forge}:${id}`;
-    return { kind: 'id', text, forge, project, matches: ({ taskId }) => taskId === text };
+    return { kind: 'id', text, forge, project, iid: null, matches: ({ taskId }) => taskId === text };
   }
   if (ProjectKey.safeParse(text).success) return ofProject(text);
   const parts = text.split(':');
@@ -55,6 +56,7 @@ function parseId(text: string): TaskName {
     text,
     forge: isForgeKnown ? forge : null,
     project: isForgeKnown && /^\d+$/.test(id) ? `${forge}:${id}` : null,
+    iid: null,
     matches: ({ taskId }) => matches(taskId),
   };
 }
@@ -66,6 +68,7 @@ function ofProject(text: string): TaskName {
     text,
     forge,
     project: text,
+    iid: null,
     matches: ({ taskId }) => taskId.split(':').slice(1, 3).join(':') === text,
   };
 }
@@ -79,6 +82,7 @@ function parsePath(text: string, path: string, iid: string | null): TaskName {
     text,
     forge: null,
     project: path === '*' || path === '**' ? null : path,
+    iid: iid !== null && /^[1-9]\d{0,8}$/.test(iid) ? Number(iid) : null,
     matches: ({ projectPath, subject }) => matchesPath(projectPath.toLowerCase()) && matchesIid(String(subject.iid)),
   };
 }

@@ -269,6 +269,8 @@ export function controlContract(makeQueue: MakeQueue): void {
       expect(await all({ limit: 2, projectId: '1' })).toEqual([2, 4, 6]);
       expect(await all({ limit: 3, projectPath: '*/2' })).toEqual([1, 3, 5, 7]);
       expect(await all({ limit: 3, forge: 'github' })).toEqual([]);
+      expect(await all({ limit: 1, iid: 3, projectPath: '*/2' })).toEqual([3]);
+      expect(await all({ limit: 1, iid: 3, projectId: '1' })).toEqual([]);
     });
 
     it('shows projects with what they have', async () => {

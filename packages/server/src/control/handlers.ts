@@ -233,11 +233,12 @@ function isMeant(task: TaskView, { code, endedFromMs, endedBeforeMs }: DeadLette
 }
 
 function taskFilter(query: TaskQuery): TaskFilter {
-  const { state, limit, cursor } = query;
+  const { state, iid, limit, cursor } = query;
   checkCursor(cursor, taskCursor);
   return {
     ...projectFilter(query),
     ...(state === undefined ? {} : { states: state }),
+    ...(iid === undefined ? {} : { iid }),
     limit,
     ...(cursor === undefined ? {} : { cursor }),
   };

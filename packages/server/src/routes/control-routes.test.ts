@@ -78,6 +78,8 @@ describe('the control API', () => {
       expect(await found('&project=shop/*')).toBe('1,2,3,4');
       expect(await found('&project=gitlab:43')).toBe('4');
       expect(await found('&project=gitlab:99')).toBe('');
+      expect(await found('&project=shop/*&iid=2')).toBe('2');
+      expect(await found('&project=shop/carts&iid=2')).toBe('');
     });
 
     it('gives projects with their counts, and the queue in numbers', async () => {

@@ -156,12 +156,13 @@ function answers(fake: FakeControlApi, route: string, { taskId, query, body }: A
   const task = fake.tasks.find((one) => one.taskId === taskId);
   switch (route) {
     case 'GET tasks': {
-      const { state, forge, project, limit, cursor } = TaskQuery.parse(query);
+      const { state, forge, project, iid, limit, cursor } = TaskQuery.parse(query);
       const matches = project === undefined ? () => true : projectFilter(project);
       const wanted = fake.tasks.filter(
         (one) =>
           (state === undefined || state.includes(one.state)) &&
           (forge === undefined || one.subject.forge === forge) &&
+          (iid === undefined || one.subject.iid === iid) &&
           matches(one),
       );
       const { page, next } = pageOf(wanted, limit, cursor);
