@@ -6,15 +6,28 @@ export function isNestedDeeperThan(value: unknown, limit: number): boolean {
   return isContainer(value) && isDeeper(value, limit);
 }
 
-function isDeeper(container: object, limit: number): boolean {
+/** Asked of every delivery: lists of values made for it would cost more than the looking. */
+function isDeeper(container: Container, limit: number): boolean {
   if (limit === 0) return true;
-  const values: readonly unknown[] = Array.isArray(container) ? container : Object.values(container);
-  for (const value of values) {
+  if (isArray(container)) {
+    for (const value of container) {
+      if (isContainer(value) && isDeeper(value, limit - 1)) return true;
+    }
+    return false;
+  }
+  for (const key in container) {
+    const value = container[key];
     if (isContainer(value) && isDeeper(value, limit - 1)) return true;
   }
   return false;
 }
 
-function isContainer(value: unknown): value is object {
+type Container = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+function isContainer(value: unknown): value is Container {
   return typeof value === 'object' && value !== null;
+}
+
+function isArray(container: Container): container is readonly unknown[] {
+  return Array.isArray(container);
 }
