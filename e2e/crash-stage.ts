@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Secret, silentLog, taskIdOf, type CrashPoint, type TaskId } from '@drydock/core';
+import { Secret, silentLog, taskIdOf, type CrashPoint, type TaskEvent, type TaskId } from '@drydock/core';
 import { connectRedis, connectRedisTaskQueue, type TaskView } from '@drydock/queue';
 import {
   scriptedReviewer,
@@ -108,6 +108,33 @@ export class CrashStage implements AsyncDisposable {
     return taskIdOf('review', { forge: 'gitlab', projectId: String(this.project.id), iid: 1 });
   }
 
+  /** Another webhook of the project, which leads to one process. */
+  async hookTo(server: StartedProcess): Promise<void> {
+    const { port } = await server.logged('server started');
+    const url = `http://127.0.0.1:${String(port)}/webhooks/gitlab`;
+    this.gitlab.addWebhook({ url, signingToken: secrets.signing }, this.project);
+  }
+
+  /** What happened to its task, oldest first. */
+  events(): Promise<readonly TaskEvent[]> {
+    return this.#queue.events(this.taskId);
+  }
+
+  /** What an agent asks the gateway with the token of a run: the status of the answer. */
+  async askAsAgent(token: string): Promise<number> {
+    const url = `${this.#fronts.gateway.url}/run/v1/context`;
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    await answer.arrayBuffer();
+    return answer.status;
+  }
+
+  /** The token of the one agent that works: who is root of this machine can read it. */
+  async runToken(): Promise<string> {
+    const runs = join(this.#root, 'runs');
+    const [folder = ''] = (await readdir(runs)).filter((name) => !name.startsWith('compiled-'));
+    return readFile(join(runs, folder, 'run-token'), 'utf8');
+  }
+
   /** The command of a user who may look. */
   drydock(args: readonly string[]): RunningDrydock {
     return startDrydock(args, { DRYDOCK_SERVER_URL: this.#fronts.server.url, DRYDOCK_TOKEN: secrets.viewer });
@@ -119,11 +146,15 @@ export class CrashStage implements AsyncDisposable {
   }
 
   /** Starts a process and waits until it works; it dies at the point, if there is one. */
-  async start(name: ProcessName, point: string | null = null): Promise<StartedProcess> {
+  async start(
+    name: ProcessName,
+    point: string | null = null,
+    changes: Readonly<Record<string, string>> = {},
+  ): Promise<StartedProcess> {
     this.#count += 1;
     const crash = point === null ? {} : { DRYDOCK_CRASH_AT: point, NODE_ENV: 'test' };
     const main = new URL(`../packages/${name}/src/main.ts`, import.meta.url);
-    const started = startProcess(main, { ...this.#settingsOf(name, this.#count), ...crash });
+    const started = startProcess(main, { ...this.#settingsOf(name, this.#count), ...crash, ...changes });
     this.#started.push(started);
     await started.logged(`${name} started`);
     return started;

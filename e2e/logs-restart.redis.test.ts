@@ -83,6 +83,6 @@ describe('drydock logs -f', () => {
       expect(followed.stdout()).toBe(all.stdout());
       expect(followed.stderr().split(away)).toHaveLength(2);
     },
-    240_000,
+    600_000,
   );
 });
