@@ -159,11 +159,11 @@ export class ClusterStage implements AsyncDisposable {
     return command.stdout();
   }
 
-  /** What the control API says of a task; null: it is not known yet. */
+  /** What the control API says of a task; null: it is not known yet, or the server asks for patience (503). */
   async detail(taskId: TaskId): Promise<TaskDetail | null> {
     const headers = { authorization: `Bearer ${this.#secrets.viewer}` };
     const response = await fetch(`${this.#serverUrl}/api/v1/tasks/${taskId}`, { headers });
-    if (response.status === 404) return null;
+    if (response.status === 404 || response.status === 503) return null;
     if (!response.ok) throw new Error(`the server answered ${String(response.status)}: ${await response.text()}`);
     return TaskDetail.parse(await response.json());
   }
