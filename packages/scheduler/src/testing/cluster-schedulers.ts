@@ -32,6 +32,10 @@ export class ClusterSchedulers implements AsyncDisposable {
     this.#gateway = served.gateway;
   }
 
+  get redisUrl(): string {
+    return this.#redis.url;
+  }
+
   static async open(stage: KubeStage): Promise<ClusterSchedulers> {
     const redis = await startRedisServer({ config: { appendonly: 'no' } });
     const queue = await connectRedisTaskQueue({ url: new Secret(redis.url), log: silentLog, commandTimeoutMs: 60_000 });
