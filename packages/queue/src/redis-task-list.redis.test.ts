@@ -13,7 +13,7 @@ if (missing !== null) process.stderr.write(`skipped: ${missing}\n`);
     const queue = await connectRedisTaskQueue({ url: new Secret(server.url), log: silentLog });
     const count = 4500;
     const enqueue = async (iid: number) => {
-      await queue.enqueue(aTaskRequest({ subject: { forge: 'gitlab', projectId: '42', iid } }), atOnce);
+      await queue.enqueue(aTaskRequest({ iid }), atOnce);
     };
     for (let iid = 1; iid <= count; iid += 100) {
       await Promise.all(Array.from({ length: Math.min(100, count - iid + 1) }, (_, at) => enqueue(iid + at)));

@@ -72,6 +72,11 @@ export const KubeConfig = z.object({
   podWorkSize: Quantity.default('1536Mi').describe('How large the folder may grow that an agent works in'),
   podMemoryAfterOom: Quantity.optional().describe('Memory of one more attempt after an agent ran out of it'),
   podRuntimeClass: z.string().max(253).optional().describe('Runtime class of agents, such as gvisor'),
+  podPriorityClass: z
+    .string()
+    .max(253)
+    .optional()
+    .describe('Priority class of agents: a low one, so that they give way to everything else'),
   podHostUsers: z.stringbool().default(true).describe('False: agents get user namespaces'),
   startAllowanceSeconds: seconds(10, 300).describe('How long a pod may take until its agent works'),
   pendingLimitSeconds: seconds(5, 300).describe('How long a pod may wait for a node; then its task waits instead'),

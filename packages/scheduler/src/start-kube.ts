@@ -159,6 +159,7 @@ function podSettings(config: KubeConfig): PodSettings {
     workSize: config.podWorkSize,
     memoryAfterOom: config.podMemoryAfterOom ?? null,
     runtimeClassName: config.podRuntimeClass ?? null,
+    priorityClassName: config.podPriorityClass ?? null,
     hostUsers: config.podHostUsers,
   });
 }

@@ -174,7 +174,7 @@ export const PolicySpec = withRules(
     agents: apiSet(TaskKind, 10)
       .min(1)
       .default([...TaskKind.options])
-      .describe('What agents do for these projects'),
+      .describe('What agents do for these projects; review is all they can do as yet'),
     concurrency: PolicyConcurrency.prefault({}).describe('How much of it runs at once'),
     review: Review.prefault({}).describe('How is reviewed, as in a policy file'),
     pod: PolicyPod.prefault({}).describe('Pods of its reviews'),
