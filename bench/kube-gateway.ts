@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import {
   MergeRequestRef,
   RunRequest,
+  RunsQuery,
   TerminalError,
   noUsage,
   runIdOf,
@@ -14,6 +15,7 @@ import {
   type RunGrant,
   type RunId,
   type RunView,
+  type RunsOver,
 } from '@drydock/core';
 
 /** A gateway in which every merge request is open and worth a review, and every agent finds nothing. */
@@ -77,6 +79,7 @@ function answer(runs: Map<RunId, RunView>, method: string, path: string, text: s
     case 'PUT merge-requests':
       return { v: 1, kind: 'written' };
     case 'POST runs': {
+      if (first === 'over') return overOf(runs, RunsQuery.parse(JSON.parse(text)));
       if (second === 'revoke') return null;
       if (second === 'publish') return publication;
       return grant(runs, RunRequest.parse(JSON.parse(text)));
@@ -101,6 +104,11 @@ function grant(runs: Map<RunId, RunView>, { taskId, launch }: RunRequest): RunGr
     usage: noCalls,
   });
   return { kind: 'to-exchange', runId, deadlineSeconds: 3600 };
+}
+
+function overOf(runs: ReadonlyMap<RunId, RunView>, { runIds }: RunsQuery): RunsOver {
+  const over = runIds.filter((runId) => runs.get(runId)?.result !== null);
+  return { v: 1, over: over.map((runId) => ({ runId, why: 'result-is-in' })) };
 }
 
 function mergeRequest(ref: MergeRequestRef): MergeRequest {

@@ -252,6 +252,7 @@ class Schedule {
       writeState: async (...args) => current().writeState(...args),
       startRun: async (...args) => current().startRun(...args),
       readRun: async (runId) => current().readRun(runId),
+      overRuns: async (runIds) => current().overRuns(runIds),
       revokeRun: async (runId) => current().revokeRun(runId),
       publishRun: async (...args) => current().publishRun(...args),
     };

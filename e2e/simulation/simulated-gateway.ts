@@ -16,6 +16,7 @@ import {
   type RunId,
   type RunRequest,
   type RunView,
+  type RunsOver,
   type Sha,
   type StateRequest,
   type StateWritten,
@@ -139,6 +140,16 @@ export class SimulatedGateway implements Gateway {
         result: run.result,
         usage: run.usage,
       };
+    });
+  }
+
+  overRuns(runIds: readonly RunId[]): Promise<RunsOver['over']> {
+    return this.#serve(async () => {
+      const runs = await Promise.all(runIds.map((runId) => this.#store.get(runId)));
+      return runs.flatMap((run) => {
+        if (run === null || (run.result === null && !run.isRevoked && !run.isSuperseded)) return [];
+        return [{ runId: run.record.runId, why: run.result === null ? 'revoked' : 'result-is-in' }];
+      });
     });
   }
 

@@ -39,9 +39,10 @@ export class SimulatedLauncher implements Launcher {
     this.#parts = parts;
   }
 
-  run({ runId, deadlineSeconds }: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
+  run({ runId, deadlineSeconds, onBegun }: AgentLaunch, signal: AbortSignal): Promise<AgentExit> {
     const { process, onCount, isDetached } = this.#parts;
     process.reach('launch.started');
+    onBegun?.();
     onCount(1);
     let isCounted = true;
     const uncount = () => {

@@ -5,6 +5,7 @@
  *   PUT  /control/v1/merge-requests/:forge/:projectId/:iid/state    StateRequest → StateWritten
  *   GET  /control/v1/members/:forge/:projectId/:userId              Member
  *   POST /control/v1/runs                                           RunRequest → RunGrant
+ *   POST /control/v1/runs/over                                      RunsQuery → RunsOver
  *   GET  /control/v1/runs/:runId                                    RunView
  *   GET  /control/v1/runs/:runId/progress?after=N&waitMs=T          ProgressPage
  *   GET  /control/v1/runs/:runId/report                             ReviewReport
@@ -89,6 +90,17 @@ export const RunView = z.strictObject({
   usage: RunUsage,
 });
 export type RunView = z.infer<typeof RunView>;
+
+/** Runs that are looked at together. */
+export const RunsQuery = z.strictObject({ v: z.literal(1), runIds: z.array(RunId).min(1).max(200) });
+export type RunsQuery = z.infer<typeof RunsQuery>;
+
+/** Which of these are over, though their agents may go on: a result was handed in, or the run was ended. */
+export const RunsOver = z.strictObject({
+  v: z.literal(1),
+  over: z.array(z.strictObject({ runId: RunId, why: z.enum(['result-is-in', 'revoked']) })),
+});
+export type RunsOver = z.infer<typeof RunsOver>;
 
 /** Progress after a sequence number, oldest first. */
 export const ProgressPage = z.strictObject({ v: z.literal(1), entries: z.array(ProgressEntry) });

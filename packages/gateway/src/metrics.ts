@@ -16,6 +16,7 @@ export type RouteName =
   | 'state'
   | 'member'
   | 'start_run'
+  | 'runs_over'
   | 'run'
   | 'run_progress'
   | 'run_report'

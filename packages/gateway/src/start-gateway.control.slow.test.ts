@@ -84,6 +84,7 @@ describe('the control side of the gateway', () => {
         ['PUT', `${path()}/state`],
         ['GET', '/members/gitlab/1/1'],
         ['POST', '/runs'],
+        ['POST', '/runs/over'],
         ['GET', '/runs/0123456789abcdef-1'],
         ['GET', '/runs/0123456789abcdef-1/progress'],
         ['POST', '/runs/0123456789abcdef-1/revoke'],
@@ -294,6 +295,21 @@ describe('the control side of the gateway', () => {
         class: 'stale',
         code: 'merge_request.closed',
       });
+    });
+
+    it('is told together with others whether it is over', async () => {
+      await anOpenMergeRequest();
+      await gateway.startRun(current(1), 1);
+      const runId = runIdFor(current(1), 1);
+      const unknown = '0123456789abcdef-1';
+      const over = async () => (await gateway.control('POST', '/runs/over', { v: 1, runIds: [runId, unknown] })).json;
+      expect(await over()).toEqual({ v: 1, over: [] });
+
+      await gateway.control('POST', `/runs/${runId}/revoke`);
+
+      expect(await over()).toEqual({ v: 1, over: [{ runId, why: 'revoked' }] });
+      const tooMany = Array.from({ length: 201 }, () => runId);
+      expect((await gateway.control('POST', '/runs/over', { v: 1, runIds: tooMany })).status).toBe(400);
     });
 
     it('is over budget when the day has spent its budget, and granted again the next day', async () => {

@@ -38,6 +38,7 @@ describe('a view token', () => {
     ['PUT', `${mergeRequest}/state`],
     ['GET', '/control/v1/members/gitlab/42/3'],
     ['POST', '/control/v1/runs'],
+    ['POST', '/control/v1/runs/over'],
     ['POST', `/control/v1/runs/${runId}/revoke`],
     ['POST', `/control/v1/runs/${runId}/publish`],
     ['GET', '/run/v1/context'],

@@ -30,7 +30,7 @@ import { adoptAgent, revoke, runAgent } from './run-agent.ts';
 import { ifAnswered } from './if-answered.ts';
 import { endingOfRun } from './task-ending.ts';
 import type { TaskNote } from './task-note.ts';
-import type { TaskPorts } from './task-ports.ts';
+import type { SharedWork, TaskPorts } from './task-ports.ts';
 
 /** What a task in hand is worked on with. */
 export interface HeldTask {
@@ -38,6 +38,8 @@ export interface HeldTask {
   /** Aborted when the work is to stop. */
   readonly signal: AbortSignal;
   readonly note: TaskNote;
+  /** Told once an agent of the task is at work. */
+  readonly onBegun: () => void;
 }
 
 /** What came of an attempt: a review to be published, or how the work on the task ends. */
@@ -59,7 +61,7 @@ const defaultPod = PodSettings.parse({});
 
 /** The attempts of one task in hand. */
 export class Attempt {
-  readonly #ports: TaskPorts;
+  readonly #ports: TaskPorts & SharedWork;
   readonly #task: LeasedTask;
   readonly #held: HeldTask;
   /** Runs of which something may be left. */
@@ -78,7 +80,7 @@ export class Attempt {
   #policy: Pick<AppliedPolicy, 'name' | 'review'> | null = null;
   #pod: PodSettings;
 
-  constructor(ports: TaskPorts, task: LeasedTask, held: HeldTask) {
+  constructor(ports: TaskPorts & SharedWork, task: LeasedTask, held: HeldTask) {
     this.#ports = ports;
     this.#task = task;
     this.#held = held;
@@ -146,6 +148,7 @@ export class Attempt {
     const runId = this.#lastRunId;
     const run = await ifAnswered(log, signal, () => gateway.readRun(runId, signal));
     if (run.kind === 'answered' && (run.answer === null || run.answer.isRevoked)) return null;
+    this.#held.onBegun();
     const exit = await this.#follow(runId, launch, () => adoptAgent(this.#ports, runId, signal, heartbeat.leftMs));
     if (exit === null) {
       log.info({ runId, launch }, 'nothing to adopt');
@@ -219,7 +222,7 @@ export class Attempt {
     return await this.#follow(runId, launch, () =>
       runAgent(
         this.#ports,
-        { runId, taskId: this.#task.taskId, token, deadlineSeconds, pod },
+        { runId, taskId: this.#task.taskId, token, deadlineSeconds, pod, onBegun: this.#held.onBegun },
         this.#held.signal,
         this.#held.heartbeat.leftMs,
       ),

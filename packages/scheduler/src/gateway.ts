@@ -7,6 +7,7 @@ import type {
   RunId,
   RunRequest,
   RunView,
+  RunsOver,
   StateRequest,
   StateWritten,
 } from '@drydock/core';
@@ -23,6 +24,8 @@ export interface Gateway {
   startRun(request: RunRequest, signal: AbortSignal): Promise<RunGrant>;
   /** Null: the gateway knows no such run. */
   readRun(runId: RunId, signal: AbortSignal): Promise<RunView | null>;
+  /** Which of at most 200 runs are over, though their agents may go on. */
+  overRuns(runIds: readonly RunId[], signal: AbortSignal): Promise<RunsOver['over']>;
   revokeRun(runId: RunId, signal: AbortSignal): Promise<void>;
   publishRun(runId: RunId, signal: AbortSignal): Promise<Publication>;
 }

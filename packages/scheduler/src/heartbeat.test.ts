@@ -2,17 +2,18 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { BlockedError, TransientError, silentLog } from '@drydock/core';
 import { MemoryTaskQueue, type LeasedTask } from '@drydock/queue';
 import { ManualClock } from '@drydock/testkit';
-import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
+import { Heartbeats, StopSignal, type Heartbeat } from './heartbeat.ts';
 import { anEvent, sha, taskId } from './testing/world-gateway.ts';
 
 const ttlMs = 15_000;
 const atOnce = { deliveryKeys: [], debounceMs: 0, maxDebounceMs: 0 };
 
-describe('startHeartbeat', () => {
+describe('Heartbeats', () => {
   let clock: ManualClock;
   let queue: MemoryTaskQueue;
   let task: LeasedTask;
   let stop: AbortController;
+  let heartbeats: Heartbeats;
   let heartbeat: Heartbeat;
   let extended: number;
 
@@ -30,7 +31,8 @@ describe('startHeartbeat', () => {
       return extend.apply(queue, args);
     };
     stop = new AbortController();
-    heartbeat = startHeartbeat({ queue, clock, log: silentLog }, task, ttlMs, stop);
+    heartbeats = new Heartbeats({ queue, clock }, ttlMs);
+    heartbeat = heartbeats.start(task, silentLog, stop);
   });
 
   const reason = () => (stop.signal.reason instanceof StopSignal ? stop.signal.reason.reason : null);
@@ -136,5 +138,49 @@ describe('startHeartbeat', () => {
     await clock.advance(10 * ttlMs);
 
     expect(extended).toBe(0);
+  });
+
+  it('leaves no timer behind when the last has ended', async () => {
+    const others = Array.from({ length: 3 }, () => heartbeats.start(task, silentLog, new AbortController()));
+    await clock.advance(ttlMs);
+    expect(clock.sleeping).toBe(1);
+
+    await Promise.all([heartbeat, ...others].map((each) => each.end()));
+
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('asks in one turn for leases whose times are close together, and begins anew after the last has gone', async () => {
+    await clock.advance(100);
+    const second = heartbeats.start(task, silentLog, new AbortController());
+    await clock.advance(ttlMs / 3 - 100);
+    expect(extended).toBe(2);
+
+    await Promise.all([heartbeat.end(), second.end()]);
+    const third = heartbeats.start(task, silentLog, new AbortController());
+    await clock.advance(ttlMs);
+
+    expect(extended).toBe(5);
+    await third.end();
+  });
+
+  it('asks again when it was woken while it waited for an answer', async () => {
+    const { extend } = queue;
+    const answered = Promise.withResolvers<undefined>();
+    queue.extend = async (...args) => {
+      queue.extend = extend;
+      await answered.promise;
+      return extend.apply(queue, args);
+    };
+    await clock.advance(ttlMs / 3);
+    await queue.enqueue(anEvent({ headSha: sha('b') }), atOnce);
+    await queue.interrupt(taskId, 'cancelled');
+
+    answered.resolve(undefined);
+    await clock.advance(0);
+
+    expect(extended).toBe(2);
+    expect(stop.signal.aborted).toBe(true);
+    await heartbeat.end();
   });
 });

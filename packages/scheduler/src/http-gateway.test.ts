@@ -107,6 +107,10 @@ describe('HttpGateway', () => {
       [grant, () => gateway.startRun(runRequest, never)],
       [view, () => gateway.readRun(runId, never)],
       [publication, () => gateway.publishRun(runId, never)],
+      [
+        { v: 1, over: [{ runId, why: 'revoked' }] },
+        async () => ({ v: 1, over: await gateway.overRuns([runId], never) }),
+      ],
     ] as const) {
       answer = json(200, body);
       answers.push(await call());
@@ -122,6 +126,7 @@ describe('HttpGateway', () => {
       'POST /control/v1/runs',
       `GET /control/v1/runs/${runId}`,
       `POST /control/v1/runs/${runId}/publish`,
+      'POST /control/v1/runs/over',
       `POST /control/v1/runs/${runId}/revoke`,
     ]);
     expect(new Set(seen.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer control-token-canary']));
@@ -138,6 +143,24 @@ describe('HttpGateway', () => {
     answer = json(wire?.status ?? 0, wire?.body);
 
     expect(await failure(gateway.publishRun(runId, never))).toEqual(meant);
+  });
+
+  it('asks at most so much at once, and lets no long call wait for short ones', async () => {
+    const waiting: ServerResponse[] = [];
+    answer = (_request, response) => {
+      waiting.push(response);
+    };
+    const reads = Array.from({ length: 40 }, () => gateway.readRun(runId, never).catch(() => null));
+    const published = gateway.publishRun(runId, never).catch(() => null);
+    while (waiting.length < 33) await new Promise((resolve) => setTimeout(resolve, 5));
+
+    expect(seen.filter(({ line }) => line.endsWith('/publish'))).toHaveLength(1);
+    expect(seen).toHaveLength(33);
+
+    answer = (_request, response) => response.writeHead(404).end();
+    for (const response of waiting) response.writeHead(404).end();
+    await Promise.all([published, ...reads]);
+    expect(seen).toHaveLength(41);
   });
 
   it('knows no run where the gateway knows none', async () => {

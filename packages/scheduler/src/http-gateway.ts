@@ -1,7 +1,6 @@
 import {
   BlockedError,
   ConfigError,
-  DrydockError,
   FailedDeliveryPage,
   HookReport,
   Member,
@@ -14,6 +13,7 @@ import {
   ReviewReport,
   RunGrant,
   RunView,
+  RunsOver,
   StateWritten,
   TerminalError,
   TransientError,
@@ -24,6 +24,7 @@ import {
   type Secret,
 } from '@drydock/core';
 import { z } from 'zod';
+import { GatewayTransport, type GatewayCall } from './gateway-transport.ts';
 import type { Gateway } from './gateway.ts';
 import type { OpenMergeRequestQuery, SweepGateway } from './sweep/sweep-gateway.ts';
 
@@ -37,18 +38,10 @@ export interface HttpGatewaySettings {
   readonly longTimeoutMs: number;
 }
 
-interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  readonly path: string;
-  readonly body?: unknown;
-  readonly timeoutMs: number;
-}
-
-const maxAnswerBytes = 16 * 1024 * 1024;
-
 /** The gateway over HTTP. It never retries: the queue does. Throws `ConfigError` for a token that no header can carry. */
 export class HttpGateway implements Gateway, SweepGateway {
   readonly #settings: HttpGatewaySettings;
+  readonly #transport: GatewayTransport;
 
   constructor(settings: HttpGatewaySettings) {
     // An error about a bad header would repeat it, and with it the token.
@@ -56,6 +49,7 @@ export class HttpGateway implements Gateway, SweepGateway {
       throw new ConfigError('Wrong settings:\n  DRYDOCK_CONTROL_TOKEN: must be printable ASCII without spaces');
     }
     this.#settings = settings;
+    this.#transport = new GatewayTransport(settings.url, settings.controlToken);
   }
 
   readMergeRequest(ref: MergeRequestRef, signal: AbortSignal): Promise<MergeRequest> {
@@ -77,23 +71,29 @@ export class HttpGateway implements Gateway, SweepGateway {
   }
 
   startRun(body: unknown, signal: AbortSignal): Promise<RunGrant> {
-    return this.#ask(
-      { method: 'POST', path: '/control/v1/runs', body, timeoutMs: this.#settings.longTimeoutMs },
-      RunGrant,
-      signal,
-    );
+    return this.#ask({ method: 'POST', path: '/control/v1/runs', body, ...this.#long }, RunGrant, signal);
   }
 
   readRun(runId: string, signal: AbortSignal): Promise<RunView | null> {
-    const call: Call = { method: 'GET', path: `/control/v1/runs/${runId}`, timeoutMs: this.#settings.timeoutMs };
+    const call: GatewayCall = { method: 'GET', path: `/control/v1/runs/${runId}`, timeoutMs: this.#settings.timeoutMs };
     return this.#ask(call, RunView, signal).catch((error: unknown) => {
       if (error instanceof TerminalError && error.code === 'run.unknown') return null;
       throw error;
     });
   }
 
+  async overRuns(runIds: readonly string[], signal: AbortSignal): Promise<RunsOver['over']> {
+    const call: GatewayCall = {
+      method: 'POST',
+      path: '/control/v1/runs/over',
+      body: { v: 1, runIds },
+      timeoutMs: this.#settings.timeoutMs,
+    };
+    return (await this.#ask(call, RunsOver, signal)).over;
+  }
+
   async revokeRun(runId: string, signal: AbortSignal): Promise<void> {
-    const call: Call = {
+    const call: GatewayCall = {
       method: 'POST',
       path: `/control/v1/runs/${runId}/revoke`,
       timeoutMs: this.#settings.timeoutMs,
@@ -102,10 +102,10 @@ export class HttpGateway implements Gateway, SweepGateway {
   }
 
   publishRun(runId: string, signal: AbortSignal): Promise<Publication> {
-    const call: Call = {
+    const call: GatewayCall = {
       method: 'POST',
       path: `/control/v1/runs/${runId}/publish`,
-      timeoutMs: this.#settings.longTimeoutMs,
+      ...this.#long,
     };
     return this.#ask(call, Publication, signal);
   }
@@ -113,13 +113,13 @@ export class HttpGateway implements Gateway, SweepGateway {
   /** The review of a run as data, checked as it would be published. */
   reportRun(runId: string, signal: AbortSignal): Promise<ReviewReport> {
     const path = `/control/v1/runs/${runId}/report`;
-    return this.#ask({ method: 'GET', path, timeoutMs: this.#settings.longTimeoutMs }, ReviewReport, signal);
+    return this.#ask({ method: 'GET', path, ...this.#long }, ReviewReport, signal);
   }
 
   /** Progress after a sequence number, oldest first; none of an unknown run. */
   async readProgress(runId: string, after: number, signal: AbortSignal): Promise<readonly ProgressEntry[]> {
     const path = `/control/v1/runs/${runId}/progress?after=${String(after)}`;
-    const call: Call = { method: 'GET', path, timeoutMs: this.#settings.timeoutMs };
+    const call: GatewayCall = { method: 'GET', path, timeoutMs: this.#settings.timeoutMs };
     return (await this.#ask(call, ProgressPage, signal)).entries;
   }
 
@@ -159,12 +159,16 @@ export class HttpGateway implements Gateway, SweepGateway {
   ): Promise<ResendReport['kind']> {
     const { projectId, hookId, eventId } = delivery;
     const path = `/control/v1/hooks/${forge}/${projectId}/${hookId}/failures/${eventId}/resend`;
-    const call: Call = { method: 'POST', path, timeoutMs: this.#settings.timeoutMs };
+    const call: GatewayCall = { method: 'POST', path, timeoutMs: this.#settings.timeoutMs };
     return (await this.#ask(call, ResendReport, signal)).kind;
   }
 
-  async #ask<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const { status, text } = await this.#send(call, signal);
+  get #long() {
+    return { timeoutMs: this.#settings.longTimeoutMs, isLong: true };
+  }
+
+  async #ask<T>(call: GatewayCall, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    const { status, text } = await this.#transport.send(call, signal);
     const answer = parseJson(text);
     if (status === 200 || status === 204) {
       const parsed = schema.safeParse(answer);
@@ -186,50 +190,6 @@ export class HttpGateway implements Gateway, SweepGateway {
       `the gateway answered ${String(status)}`,
     );
   }
-
-  async #send(call: Call, signal: AbortSignal): Promise<{ status: number; text: string }> {
-    using limit = limitOf(signal, call.timeoutMs);
-    const headers: Record<string, string> = { authorization: `Bearer ${this.#settings.controlToken.reveal()}` };
-    if (call.body !== undefined) headers['content-type'] = 'application/json';
-    try {
-      const response = await fetch(new URL(call.path, this.#settings.url), {
-        method: call.method,
-        headers,
-        body: call.body === undefined ? null : JSON.stringify(call.body),
-        redirect: 'manual', // the token must not go elsewhere
-        signal: limit.signal,
-      });
-      return { status: response.status, text: await readCapped(response) };
-    } catch (cause) {
-      if (signal.aborted) throw cause;
-      if (limit.signal.aborted)
-        throw new TransientError('gateway.timeout', `the gateway did not answer within ${String(call.timeoutMs)} ms`, {
-          cause,
-        });
-      if (cause instanceof DrydockError) throw cause;
-      throw new TransientError('gateway.unreachable', `the gateway at ${this.#settings.url} cannot be reached`, {
-        cause,
-      });
-    }
-  }
-}
-
-/** As `AbortSignal.any` with a timeout, but that nothing is left of it when the call has ended: thousands wait. */
-function limitOf(signal: AbortSignal, timeoutMs: number): Disposable & { readonly signal: AbortSignal } {
-  const limit = new AbortController();
-  const abort = () => {
-    limit.abort();
-  };
-  const timer = setTimeout(abort, timeoutMs);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  return {
-    signal: limit.signal,
-    [Symbol.dispose]() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-    },
-  };
 }
 
 function queryOf(query: Readonly<Record<string, string | number | null>>): string {
@@ -240,19 +200,6 @@ function queryOf(query: Readonly<Record<string, string | number | null>>): strin
 
 function mergeRequestPath(ref: MergeRequestRef): string {
   return `/control/v1/merge-requests/${ref.forge}/${ref.projectId}/${String(ref.iid)}`;
-}
-
-async function readCapped(response: Response): Promise<string> {
-  if (response.body === null) return '';
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > maxAnswerBytes)
-      throw new TransientError('gateway.bad_answer', 'the gateway gave an answer that is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parseJson(text: string): unknown {

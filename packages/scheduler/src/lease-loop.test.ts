@@ -54,6 +54,32 @@ describe('runLeaseLoop', () => {
     expect(await stage.queue.stats()).toMatchObject({ running: 2, waiting: 3 });
   });
 
+  it('takes no more while many agents are yet to begin, and goes on when some have', async () => {
+    const begin: (() => void)[] = [];
+    const { launcher } = stage;
+    const run = launcher.run.bind(launcher);
+    launcher.run = ({ onBegun, ...launch }, signal) => {
+      begin.push(onBegun ?? (() => undefined));
+      return run(launch, signal);
+    };
+    for (let iid = 1; iid <= 100; iid += 1) await stage.event({ subject: { ...subject, iid } });
+    stage.start({ maxRunning: 1000, pollMs: 60_000 });
+    await stage.clock.advance(0);
+    const atFirst = launcher.running;
+    expect(atFirst).toBeGreaterThan(16);
+    expect(atFirst).toBeLessThanOrEqual(32);
+
+    for (const each of begin.splice(0)) each();
+    await stage.clock.advance(0);
+    expect(launcher.running).toBeGreaterThan(atFirst);
+
+    while (begin.length > 0) {
+      for (const each of begin.splice(0)) each();
+      await stage.clock.advance(0);
+    }
+    expect(await stage.queue.stats()).toMatchObject({ waiting: 0, running: 100 });
+  });
+
   it('outlives a queue that is away', async () => {
     const { lease } = stage.queue;
     stage.queue.lease = () => Promise.reject(new TransientError('queue.unreachable', 'down'));

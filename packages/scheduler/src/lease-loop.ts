@@ -1,5 +1,8 @@
 import { DrydockError, TransientError, type ProjectKey, type ProjectShare } from '@drydock/core';
+import { Heartbeats } from './heartbeat.ts';
+import { OverdueRuns } from './overdue-runs.ts';
 import { sharesOfPolicies } from './policies/shares-of-policies.ts';
+import { lookEveryMs } from './run-agent.ts';
 import { runTask } from './run-task.ts';
 import type { TaskPorts, TaskTimes } from './task-ports.ts';
 
@@ -22,6 +25,11 @@ export interface LeaseLoopSettings extends TaskTimes {
 
 const renewSharesMs = 60_000;
 const mostAtOnce = 16;
+/**
+ * Tasks whose agents are yet to begin: each asks the gateway and the cluster several times. More wait in the queue, where any
+ * scheduler can take them, instead of here, where they cost memory and their calls wait for one another.
+ */
+const mostBeginning = 32;
 
 /**
  * Leases tasks and drives each to its end, until `shutdown` is aborted; then everything in hand is put back.
@@ -37,10 +45,17 @@ export async function runLeaseLoop(
   const inHand = new Set<Promise<void>>();
   const failed = new AbortController();
   const ended = AbortSignal.any([shutdown, failed.signal]);
+  const shared = {
+    ...ports,
+    heartbeats: new Heartbeats(ports, settings.leaseTtlMs),
+    overdue: new OverdueRuns(ports, ports.launcher.outlivesUs ? lookEveryMs.inCluster : lookEveryMs.here),
+  };
+  let beginning = 0;
   let wake = new AbortController();
   const wakeUp = () => {
-    wake.abort();
+    wake.abort(null);
   };
+  ended.addEventListener('abort', wakeUp, { once: true });
   const unsubscribe = queue.onWake(wakeUp);
   metrics.running(0, settings.maxRunning);
   const limits = {
@@ -65,7 +80,7 @@ export async function runLeaseLoop(
   let atOnce = 1;
   async function leaseSome(): Promise<boolean> {
     const count = Math.min(atOnce, settings.maxRunning - inHand.size);
-    if (count <= 0) return false;
+    if (count <= 0 || beginning > mostBeginning - mostAtOnce) return false;
     const leased = await Promise.all(Array.from({ length: count }, leaseNext));
     atOnce = leased.every((isLeased) => isLeased) ? Math.min(2 * atOnce, mostAtOnce) : 1;
     return leased.includes(true);
@@ -76,13 +91,19 @@ export async function runLeaseLoop(
       await renewShares();
       const task = await queue.lease({ owner: settings.owner, ttlMs: settings.leaseTtlMs, limits });
       if (task === null) return false;
-      const work = runTask(ports, settings, task, ended).catch((error: unknown) => {
+      beginning += 1;
+      const onBegun = once(() => {
+        beginning -= 1;
+        if (beginning === mostBeginning - mostAtOnce) wakeUp();
+      });
+      const work = runTask(shared, settings, task, { shutdown: ended, onBegun }).catch((error: unknown) => {
         failed.abort(error);
       });
       inHand.add(work);
       metrics.running(inHand.size, settings.maxRunning);
       void work.finally(() => {
         inHand.delete(work);
+        onBegun();
         metrics.running(inHand.size, settings.maxRunning);
         wakeUp();
       });
@@ -99,7 +120,7 @@ export async function runLeaseLoop(
     while (!ended.aborted) {
       onTurn?.();
       if (await leaseSome()) continue;
-      await clock.sleep(settings.pollMs, AbortSignal.any([ended, wake.signal]));
+      await clock.sleep(settings.pollMs, wake.signal);
       wake = new AbortController();
     }
   } catch (error) {
@@ -109,4 +130,14 @@ export async function runLeaseLoop(
     await Promise.all(inHand);
   }
   if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+/** What was called before does nothing. */
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    work();
+  };
 }

@@ -1,20 +1,21 @@
-import { DrydockError, TransientError, type Clock, type Log, type RunView } from '@drydock/core';
+import { DrydockError, TransientError, type Clock, type Log } from '@drydock/core';
 import type { Gateway } from './gateway.ts';
 import { StopSignal } from './heartbeat.ts';
 import { isPassing } from './if-answered.ts';
 import { LeaveAgent, type AgentExit, type AgentLaunch, type Launcher, type LeftMs } from './launchers/launcher.ts';
+import { OverdueRuns } from './overdue-runs.ts';
 
 interface AgentPorts {
   readonly gateway: Gateway;
   readonly launcher: Launcher;
   readonly clock: Clock;
   readonly log: Log;
+  /** Looks whether agents go on that should not, for all that run; absent: for this one alone. */
+  readonly overdue?: OverdueRuns;
 }
 
-/** How often to look whether the result is in while the agent still runs; those in a cluster may be thousands. */
-const lookEveryMs = { inCluster: 10_000, here: 5000 };
-/** How long an agent may go on once its result is in. */
-const lingerMs = 10_000;
+/** How often to look whether a run is over while its agent goes on. */
+export const lookEveryMs = { inCluster: 10_000, here: 5000 };
 /** Limit of telling the gateway that a token is no longer good. */
 const revokeLimitMs = 5000;
 
@@ -74,80 +75,51 @@ async function watched<Exit>(
   leftMs: LeftMs = () => Infinity,
   work: (stop: AbortSignal, leftMs: LeftMs) => Promise<Exit>,
 ): Promise<Exit> {
-  const over = new AbortController();
+  const { launcher } = ports;
+  const overdue = ports.overdue ?? new OverdueRuns(ports, lookEveryMs.here);
   const stop = new AbortController();
   let isLeft = false;
+  let revoking = Promise.resolve();
+  let hasEnded = false;
+  const endToken = () => {
+    if (isLeft || hasEnded) return;
+    hasEnded = true;
+    revoking = revoke(ports, runId);
+    revoking.catch(() => {
+      stop.abort(); // a bug: it shows below, once the agent is gone
+    });
+  };
   const onAbort = () => {
-    isLeft = ports.launcher.outlivesUs && goesOn(signal.reason);
+    isLeft = launcher.outlivesUs && goesOn(signal.reason);
     stop.abort(isLeft ? new LeaveAgent() : signal.reason);
+    endToken();
   };
   const guard = () => {
     try {
       return leftMs();
     } catch (why) {
-      isLeft = ports.launcher.outlivesUs; // it may be another's by now
+      isLeft = launcher.outlivesUs; // it may be another's by now
       throw why;
     }
   };
   if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  const watching = endWhenDone(ports, runId, stop, over.signal);
-  const revoking = firstAbort(signal, over.signal).then(() => (isLeft ? undefined : revoke(ports, runId)));
-  for (const task of [watching, revoking]) {
-    task.catch(() => {
-      stop.abort(); // a bug: it shows below, once the agent is gone
-    });
-  }
+  else signal.addEventListener('abort', onAbort, { once: true });
+  const unwatch = overdue.watch(runId, () => {
+    stop.abort();
+  });
   try {
     return await work(stop.signal, guard);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    over.abort();
-    await Promise.all([watching, revoking]);
+    unwatch();
+    endToken();
+    await revoking;
   }
 }
 
 /** Whether the work is still wanted when we stop with it: our process ends, or somebody else has the task. */
 function goesOn(why: unknown): boolean {
   return !(why instanceof StopSignal) || why.reason === 'shutdown' || why.reason === 'lease-lost';
-}
-
-function firstAbort(...signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of signals) {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    }
-  });
-}
-
-async function endWhenDone(
-  { gateway, launcher, clock, log }: AgentPorts,
-  runId: string,
-  enough: AbortController,
-  over: AbortSignal,
-): Promise<void> {
-  const isOver = () => over.aborted;
-  while (!isOver()) {
-    await clock.sleep(launcher.outlivesUs ? lookEveryMs.inCluster : lookEveryMs.here, over);
-    const run = isOver() ? null : await readQuietly(gateway, runId, over);
-    if (run === null || (run.result === null && !run.isRevoked)) continue;
-    await clock.sleep(lingerMs, over);
-    if (isOver()) return;
-    log.warn({ runId, reason: run.result === null ? 'revoked' : 'result-is-in' }, 'agent ended that went on');
-    enough.abort();
-    return;
-  }
-}
-
-/** The next look may be answered. */
-async function readQuietly(gateway: Gateway, runId: string, over: AbortSignal): Promise<RunView | null> {
-  try {
-    return await gateway.readRun(runId, over);
-  } catch (error) {
-    if (error instanceof DrydockError || over.aborted) return null;
-    throw error;
-  }
 }
 
 /** Ends the token of a run. That it could not be told is only logged. */

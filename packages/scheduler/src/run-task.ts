@@ -17,6 +17,7 @@ import {
   TransientError,
   runIdOf,
   unreachable,
+  type DiffRefs,
   type MergeRequest,
   type Publication,
   type ReviewState,
@@ -28,7 +29,7 @@ import { adoptedTooOften, type LeasedTask } from '@drydock/queue';
 import { Attempt, type AttemptEnd, type HeldTask } from './attempt.ts';
 import { decideReview, isReviewed, skipTexts, type Decision } from './decide-review.ts';
 import type { Ending } from './ending.ts';
-import { StopSignal, startHeartbeat, type Heartbeat } from './heartbeat.ts';
+import { StopSignal, type Heartbeat } from './heartbeat.ts';
 import { defaultPolicy } from './policies/default-policy.ts';
 import { isOverLimit, limitDelayMs } from './policies/policy-limit.ts';
 import type { AppliedPolicy, PolicyAnswer } from './policies/policy-source.ts';
@@ -36,14 +37,22 @@ import { ifAnswered } from './if-answered.ts';
 import { recordEnding } from './record-ending.ts';
 import { attemptClassOf, cancelledByPerson, closedMeanwhile, endingOfError, stoppedEnding } from './task-ending.ts';
 import { TaskNote } from './task-note.ts';
-import type { TaskPorts, TaskTimes } from './task-ports.ts';
+import type { SharedWork, TaskPorts, TaskTimes } from './task-ports.ts';
+
+/** What passes between a task and the loop that leased it. */
+export interface TaskSignals {
+  /** Aborted when the process is to end. */
+  readonly shutdown: AbortSignal;
+  /** Called once the agent is at work, if ever: from then on the task waits and costs little. */
+  readonly onBegun: () => void;
+}
 
 /** Works on a task until it ended, was put back, or belongs to somebody else. Rejects only with a bug. */
 export async function runTask(
-  ports: TaskPorts,
+  ports: TaskPorts & SharedWork,
   times: TaskTimes,
   task: LeasedTask,
-  shutdown: AbortSignal,
+  { shutdown, onBegun }: TaskSignals,
 ): Promise<void> {
   const stop = new AbortController();
   const onShutdown = () => {
@@ -57,13 +66,13 @@ export async function runTask(
     iid: task.subject.iid,
     lease: task.lease,
   });
-  const heartbeat = startHeartbeat({ ...ports, log }, task, times.leaseTtlMs, stop);
+  const heartbeat = ports.heartbeats.start(task, log, stop);
   const startedAtMs = ports.clock.monotonicMs();
   try {
     const { signal } = stop;
-    const note = new TaskNote({ ...ports, log, heartbeat, signal }, task.subject);
+    const note = new TaskNote({ gateway: ports.gateway, log, heartbeat, signal }, task.subject);
     if (task.adopted !== null) ports.metrics.adopted();
-    const driver = new TaskDriver({ ...ports, log }, task, { heartbeat, signal, note });
+    const driver = new TaskDriver({ ...ports, log }, task, { heartbeat, signal, note, onBegun });
     const ending = await driver.drive();
     const attemptClass = driver.attempt.hasRun ? attemptClassOf(ending) : null;
     if (attemptClass !== null) ports.metrics.attemptEnded(driver.attempt.failureClass ?? attemptClass);
@@ -86,15 +95,22 @@ export async function runTask(
   }
 }
 
+interface BegunLaunch {
+  readonly kind: 'launch';
+  readonly launch: number;
+  readonly diffRefs: DiffRefs;
+  readonly trigger: Trigger;
+}
+
 class TaskDriver {
-  readonly #ports: TaskPorts;
+  readonly #ports: TaskPorts & SharedWork;
   readonly #task: LeasedTask;
   readonly #heartbeat: Heartbeat;
   readonly #signal: AbortSignal;
   readonly #note: TaskNote;
   readonly attempt: Attempt;
 
-  constructor(ports: TaskPorts, task: LeasedTask, held: HeldTask) {
+  constructor(ports: TaskPorts & SharedWork, task: LeasedTask, held: HeldTask) {
     this.#ports = ports;
     this.#task = task;
     this.#heartbeat = held.heartbeat;
@@ -113,7 +129,10 @@ class TaskDriver {
 
   async #work(): Promise<Ending> {
     try {
-      return await this.#steps();
+      const step = await this.#firstSteps();
+      if (step.kind !== 'launch') return step;
+      const { launch, diffRefs, trigger } = step;
+      return await this.#afterAttempt(await this.attempt.run(launch, diffRefs, trigger, this.#ageMs()));
     } catch (error) {
       if (this.#signal.aborted) return this.#stopEnding();
       if (!(error instanceof DrydockError)) throw error; // a bug: the process ends, and the lease runs out
@@ -121,7 +140,8 @@ class TaskDriver {
     }
   }
 
-  async #steps(): Promise<Ending> {
+  /** All before a launch: it has returned when an agent works, so that what it has read need not be kept meanwhile. */
+  async #firstSteps(): Promise<Ending | BegunLaunch> {
     const { queue, metrics, log, reach } = this.#ports;
     reach?.('task.leased');
     this.#heartbeat.check();
@@ -172,7 +192,7 @@ class TaskDriver {
     if (begun.kind === 'lost') return { kind: 'abandon' };
     reach?.('launch.recorded');
     const told = isOrder ? trigger : withoutOrder(trigger);
-    return await this.#afterAttempt(await this.attempt.run(begun.launch, diffRefs, told, this.#ageMs()));
+    return { kind: 'launch', launch: begun.launch, diffRefs, trigger: told };
   }
 
   async #observe(): Promise<{ readonly mergeRequest: MergeRequest; readonly answer: PolicyAnswer }> {

@@ -21,6 +21,24 @@ interface NotePorts {
 /** Limit of telling a state: a forge that hangs must not keep a task from ending. */
 const limitMs = 20_000;
 
+/** As `AbortSignal.any` with a timeout, but that nothing of it stays with a signal that lasts as long as the run. */
+function limitOf(signal: AbortSignal | null): Disposable & { readonly signal: AbortSignal } {
+  const limit = new AbortController();
+  const abort = () => {
+    limit.abort(signal?.reason);
+  };
+  const timer = setTimeout(abort, limitMs);
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted === true) abort();
+  return {
+    signal: limit.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    },
+  };
+}
+
 /** The summary note on the merge request of a task, as far as the scheduler writes it. */
 export class TaskNote {
   readonly #ports: NotePorts;
@@ -90,17 +108,16 @@ export class TaskNote {
   /** Writes the note; `createNote` false: only one that stands already. False: the forge does not take it. */
   async show(state: ReviewState, createNote: boolean): Promise<boolean> {
     const { gateway, log, heartbeat, signal } = this.#ports;
-    const limit = AbortSignal.timeout(limitMs);
+    using limit = limitOf(this.#isEnding ? null : signal);
     try {
       if (!this.#isEnding) heartbeat.check();
       else if (!heartbeat.isHeld()) return false;
       const status = this.#commitStatus === null ? {} : { commitStatus: this.#commitStatus };
-      const until = this.#isEnding ? limit : AbortSignal.any([signal, limit]);
-      await gateway.writeState(this.#subject, { v: 1, state, createNote, ...status }, until);
+      await gateway.writeState(this.#subject, { v: 1, state, createNote, ...status }, limit.signal);
       return true;
     } catch (err) {
       if (!this.#isEnding) signal.throwIfAborted();
-      if (!(err instanceof DrydockError) && !limit.aborted) throw err;
+      if (!(err instanceof DrydockError) && !limit.signal.aborted) throw err;
       log.warn({ state: state.kind, err }, 'summary note not written');
       return false;
     }

@@ -1,9 +1,11 @@
 import type { Clock, Log, ProjectAllowList, ReachPoint, ReviewPolicy } from '@drydock/core';
 import type { TaskQueue } from '@drydock/queue';
 import type { Gateway } from './gateway.ts';
+import type { Heartbeats } from './heartbeat.ts';
 import type { Launcher } from './launchers/launcher.ts';
 import type { PodSettings } from './launchers/pod-settings.ts';
 import type { SchedulerMetrics } from './metrics.ts';
+import type { OverdueRuns } from './overdue-runs.ts';
 import type { PolicySource } from './policies/policy-source.ts';
 
 /** What driving a task needs. */
@@ -26,6 +28,12 @@ export interface TaskPorts {
   readonly random?: () => number;
   /** Told of each step, such as a durable write that was made. */
   readonly reach?: ReachPoint | undefined;
+}
+
+/** What the tasks of one process share, in the stead of something of their own for each. */
+export interface SharedWork {
+  readonly heartbeats: Heartbeats;
+  readonly overdue: OverdueRuns;
 }
 
 /** Times of the scheduler, in milliseconds. */

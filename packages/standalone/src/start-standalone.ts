@@ -249,6 +249,7 @@ function rememberPublications(gateway: Gateway, publications: Map<RunId, Publica
     writeState: (ref, request, signal) => gateway.writeState(ref, request, signal),
     startRun: (request, signal) => gateway.startRun(request, signal),
     readRun: (runId, signal) => gateway.readRun(runId, signal),
+    overRuns: (runIds, signal) => gateway.overRuns(runIds, signal),
     revokeRun: (runId, signal) => gateway.revokeRun(runId, signal),
     async publishRun(runId, signal) {
       const publication = await gateway.publishRun(runId, signal);

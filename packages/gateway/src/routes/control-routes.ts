@@ -5,6 +5,7 @@ import {
   NumericId,
   RunId,
   RunRequest,
+  RunsQuery,
   StaleError,
   StateRequest,
   TerminalError,
@@ -13,6 +14,7 @@ import {
   type ProgressPage,
   type ReviewPolicy,
   type RunView,
+  type RunsOver,
   type Secret,
   type StateWritten,
 } from '@drydock/core';
@@ -107,6 +109,14 @@ export function controlRoutes(ports: ControlPorts, { controlTokens, viewTokens }
   };
   router.post(`${prefix}/runs`, route(ports, 'start_run', asControl(start)));
 
+  const over: RouteHandler = async (request, response) => {
+    const { runIds } = parseBody(RunsQuery, await readJson(request, maxBodyBytes));
+    const runs = await Promise.all(runIds.map((runId) => ports.store.get(runId)));
+    const body: RunsOver = { v: 1, over: runs.flatMap((run) => (run === null ? [] : overOf(viewOf(run)))) };
+    sendJson(response, 200, body);
+  };
+  router.post(`${prefix}/runs/over`, route(ports, 'runs_over', asControl(over)));
+
   const view: RouteHandler = async (request, response) => {
     sendJson(response, 200, viewOf(await requireRun(ports, runIdOf(request))));
   };
@@ -174,6 +184,11 @@ function viewOf({ record, isRevoked, isSuperseded, result, publication, usage }:
     result,
     usage,
   };
+}
+
+function overOf({ runId, result, isRevoked }: RunView): RunsOver['over'] {
+  if (result !== null) return [{ runId, why: 'result-is-in' }];
+  return isRevoked ? [{ runId, why: 'revoked' }] : [];
 }
 
 async function requireRun({ store }: ControlPorts, runId: RunId): Promise<StoredRun> {

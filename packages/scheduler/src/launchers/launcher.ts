@@ -11,6 +11,8 @@ export interface AgentLaunch {
   readonly deadlineSeconds: number;
   /** What its policy says of its pod; absent: what holds without one. */
   readonly pod?: PodSettings;
+  /** Called once it is at work. */
+  readonly onBegun?: () => void;
 }
 
 /**

@@ -105,6 +105,7 @@ export class LocalLauncher implements Launcher {
     const { agent, pid } = await this.#start(folder);
     using _reaper = startReaper(pid, folder);
     this.#reach?.('launch.started');
+    launch.onBegun?.();
     const lastWords = keepLastWords(agent, launch);
     const exited = exitOf(agent);
     const closed = once(agent, 'close');

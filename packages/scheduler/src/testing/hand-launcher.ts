@@ -20,6 +20,7 @@ export class HandLauncher implements Launcher {
       resolve({ kind: 'aborted' });
     });
     this.agents.push({ launch, end: resolve });
+    launch.onBegun?.();
     return promise.finally(() => {
       this.running -= 1;
     });

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import {
   DrydockError,
   RunRequest,
+  RunsQuery,
   StateRequest,
   TerminalError,
   toWireError,
@@ -71,6 +72,7 @@ async function answer(world: WorldGateway, request: IncomingMessage, signal: Abo
         const grant = await world.startRun(RunRequest.parse(body), signal);
         return grant.kind === 'granted' ? { ...grant, token: `${runTokenPrefix}${grant.runId}` } : grant;
       }
+      if (first === 'over') return { v: 1, over: await world.overRuns(RunsQuery.parse(body).runIds, signal) };
       if (second === 'publish') return world.publishRun(first, signal);
       await world.revokeRun(first, signal);
       return null;

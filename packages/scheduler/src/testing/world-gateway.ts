@@ -11,6 +11,7 @@ import {
   type RunGrant,
   type RunRequest,
   type RunView,
+  type RunsOver,
   type Sha,
   type StateRequest,
   type StateWritten,
@@ -156,6 +157,15 @@ export class WorldGateway implements Gateway {
   async readRun(runId: string, signal: AbortSignal): Promise<RunView | null> {
     await this.#enter('readRun', signal);
     return this.runs.get(runId) ?? null;
+  }
+
+  async overRuns(runIds: readonly string[], signal: AbortSignal): Promise<RunsOver['over']> {
+    await this.#enter('overRuns', signal);
+    return runIds.flatMap((runId) => {
+      const run = this.runs.get(runId);
+      if (run === undefined || (run.result === null && !run.isRevoked)) return [];
+      return [{ runId, why: run.result === null ? 'revoked' : 'result-is-in' }];
+    });
   }
 
   async revokeRun(runId: string, signal: AbortSignal): Promise<void> {

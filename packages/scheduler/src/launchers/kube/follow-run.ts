@@ -110,13 +110,13 @@ class Changes {
   constructor(board: RunBoard, runId: string, signal: AbortSignal) {
     this.#signal = signal;
     this.#unsubscribe = board.onRun(runId, () => {
-      this.#changed.abort();
+      this.#changed.abort(null);
     });
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   readonly #onAbort = () => {
-    this.#changed.abort();
+    this.#changed.abort(null);
   };
 
   reset(): void {

@@ -67,21 +67,13 @@ export class KubeLauncher implements Launcher {
     const made = await this.#create(launch, signal, leftMs);
     if (!('uid' in made)) return made;
     this.#ports.reach?.('launch.started');
+    launch.onBegun?.();
     return this.#follow(made, launch.deadlineSeconds, signal, leftMs);
   }
 
   async adopt(runId: RunId, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit | null> {
-    // Also by who wants it no more: it can only be ended when it is known.
-    const left = leaving(signal);
-    let job: JobFacts | null;
-    try {
-      job = await this.#find(runId, left);
-    } catch (error) {
-      const stopped = stoppedBy(left);
-      if (stopped !== null) return stopped;
-      throw error;
-    }
-    if (job === null) return null;
+    const job = await this.#findOrLeave(runId, signal);
+    if (job === null || !('uid' in job)) return job;
     const deadlineSeconds = Math.max(0, (job.deadlineSeconds ?? 0) - this.#settings.startAllowanceSeconds);
     return this.#follow(job, deadlineSeconds, signal, leftMs);
   }
@@ -112,7 +104,8 @@ export class KubeLauncher implements Launcher {
     const { client, metrics } = this.#ports;
     const run = { runId: launch.runId, taskId: launch.taskId ?? '', kind, deadlineSeconds: launch.deadlineSeconds };
     // Once asked for, the Job is waited for also by who wants it no more: it can only be ended when it is known.
-    const left = leaving(signal);
+    using leaves = leaving(signal);
+    const left = leaves.signal;
     for (let spare = 0; spare <= mostSpares; spare += 1) {
       const manifest = buildJob(run, this.#settings, launch.pod ?? PodSettings.parse({}), spare);
       let outcome: CreateOutcome<KubeJob>;
@@ -148,6 +141,18 @@ export class KubeLauncher implements Launcher {
   #alarm(what: Mismatch, runId: RunId, name: string): void {
     this.#ports.metrics.alarm(what);
     this.#ports.log.error({ runId, jobName: name, reason: what }, 'the name of a Job is taken');
+  }
+
+  /** Also for who wants it no more: it can only be ended when it is known. */
+  async #findOrLeave(runId: RunId, signal: AbortSignal): Promise<JobFacts | AgentExit | null> {
+    using leaves = leaving(signal);
+    try {
+      return await this.#find(runId, leaves.signal);
+    } catch (error) {
+      const stopped = stoppedBy(leaves.signal);
+      if (stopped !== null) return stopped;
+      throw error;
+    }
   }
 
   /** By what is held of the cluster; what is not in there is asked for, for it may only have come since. */
@@ -269,15 +274,20 @@ function stoppedBy(signal: AbortSignal): AgentExit | null {
   return signal.reason instanceof LeaveAgent ? { kind: 'left' } : { kind: 'aborted' };
 }
 
-/** Aborted only when the agent is to be left. */
-function leaving(signal: AbortSignal): AbortSignal {
+/** Aborted only when the agent is to be left. Nothing of it stays with a signal that lasts as long as the run. */
+function leaving(signal: AbortSignal): Disposable & { readonly signal: AbortSignal } {
   const left = new AbortController();
   const look = () => {
     if (signal.reason instanceof LeaveAgent) left.abort(signal.reason);
   };
   if (signal.aborted) look();
   signal.addEventListener('abort', look, { once: true });
-  return left.signal;
+  return {
+    signal: left.signal,
+    [Symbol.dispose]() {
+      signal.removeEventListener('abort', look);
+    },
+  };
 }
 
 /** What the API server's refusal of a Job means. What is away or asks to wait is thrown on, for the queue to retry. */
