@@ -1,6 +1,7 @@
 /** The world of the benchmarks of Kubernetes: a real API server with its Job controller, a Redis, and no node. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { Secret, silentLog, systemClock, type RunId, type TaskId, type TaskRequest } from '@drydock/core';
 import {
@@ -155,6 +156,7 @@ export class KubeRound implements AsyncDisposable {
   async startScheduler(): Promise<MeasuredScheduler> {
     const started = startProcess(new URL('../packages/scheduler/src/main.ts', import.meta.url), {
       PATH: process.env['PATH'] ?? '',
+      NODE_OPTIONS: await imageNodeOptions(),
       KUBECONFIG: this.#settings.kubeconfig,
       DRYDOCK_LAUNCHER: 'kube',
       DRYDOCK_REDIS_URL: this.#settings.redisUrl,
@@ -262,6 +264,15 @@ export class KubeRound implements AsyncDisposable {
     await this.#stack.disposeAsync();
     if (!this.isLast) await removeAll(this.client, this.namespace);
   }
+}
+
+/** What the image of the scheduler starts Node with. */
+async function imageNodeOptions(): Promise<string> {
+  const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
+  const [, stage = ''] = dockerfile.split('FROM base AS scheduler');
+  const [, options] = /^ENV NODE_OPTIONS=(\S+)$/m.exec(stage.split('\nFROM ')[0] ?? '') ?? [];
+  if (options === undefined) throw new Error('the image of the scheduler sets no NODE_OPTIONS');
+  return options;
 }
 
 /** Waits until nothing of the round is left: its removal must not fall into the next one's time. */
