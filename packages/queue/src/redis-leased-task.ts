@@ -4,19 +4,19 @@ import { oneOf } from './one-of.ts';
 import type { LeasedTask } from './task-queue.ts';
 
 /**
- * Reads what `lua/lease.lua` answers of a task, in its order. Throws `BlockedError` (`queue.wrong_type`) when its hash is
+ * Reads what `lua/lease.lua` answers of a task, in its order. Throws `BlockedError` (`queue.wrong_type`) when its record is
  * not of our making.
  */
-export function readLeasedTask(fields: readonly unknown[]): LeasedTask {
+export function readLeasedTask(fields: readonly string[]): LeasedTask {
   try {
-    return leasedTask(fields.map(String));
+    return leasedTask(fields);
   } catch (cause) {
-    const message = `the hash of task ${String(fields[0])} is of another form or version`;
+    const message = `the record of task ${String(fields[0])} is of another form or version`;
     throw new BlockedError('queue.wrong_type', message, { cause });
   }
 }
 
-/** By hand: a schema of the hash would cost more than all else of a lease on our side. */
+/** By hand: a schema would cost more than all else of a lease on our side. */
 function leasedTask(fields: readonly string[]): LeasedTask {
   const [taskId = '', adoptedIn = '', lease, launch, launchHead, doneHead, projectPath = '', ...current] = fields;
   const [trigger, command = '', head, queuedAt, failures, adoptions] = current;

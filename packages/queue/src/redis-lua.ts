@@ -54,7 +54,7 @@ interface Batch {
   /** The connection that it was gathered for. */
   readonly stream: object;
   readonly head: readonly (string | number)[];
-  readonly items: (string | number)[];
+  readonly items: string[];
   readonly askers: { readonly resolve: (reply: unknown) => void; readonly reject: (error: unknown) => void }[];
 }
 
@@ -67,7 +67,8 @@ export function sharedLua<Input, Reply>(script: {
   readonly keys: (input: Input) => readonly string[];
   /** Those who differ in these share nothing. The number of those who ask follows. */
   readonly head: (input: Input) => readonly (string | number)[];
-  readonly item: (input: Input) => readonly (string | number)[];
+  /** What this one asks for; null: nothing but to be served. */
+  readonly item: (input: Input) => string | null;
   readonly reply: (reply: unknown) => Reply;
   readonly isNumbered?: boolean;
 }): RedisLua<Input, Reply> {
@@ -112,7 +113,8 @@ export function sharedLua<Input, Reply>(script: {
       });
     }
     const { items, askers } = batch;
-    for (const arg of script.item(input)) items.push(arg);
+    const item = script.item(input);
+    if (item !== null) items.push(item);
     const replied = new Promise((resolve, reject) => askers.push({ resolve, reject }));
     if (askers.length >= mostAtOnce) sendOnce(batch);
     return replied;

@@ -43,6 +43,16 @@ const faultArgs = (fault: CountedFailure | null) =>
     : ['1', fault.failures, fault.infraFailures, fault.failure.code, fault.failure.message];
 const whyCancelled = 'why' in cancelledOutcome ? cancelledOutcome.why : '';
 
+/** Texts as `struct.unpack` reads them in a script: one argument costs Redis and the client less than a dozen. */
+function zeroEnded(texts: readonly (string | number)[]): string {
+  let packed = '';
+  for (const text of texts) {
+    const hasZero = typeof text === 'string' && text.includes('\0');
+    packed += `${hasZero ? text.replaceAll('\0', '') : text}\0`;
+  }
+  return packed;
+}
+
 const lost = z.tuple([z.literal('lost')]).transform(() => ({ kind: 'lost' as const }));
 const cancelled = z.tuple([z.literal('cancelled')]).transform(() => ({ kind: 'cancelled' as const }));
 /** The epoch is to be renewed before this can be asked again. */
@@ -58,22 +68,23 @@ export const enqueue = sharedLua({
     },
   ) => commonKeys(input),
   head: (input) => [...commonArgs(input), input.deliveryTtlMs],
-  item: ({ keys, request, options }) => [
-    taskIdOf(request.kind, request.subject),
-    request.projectPath,
-    request.trigger,
-    priorityOf(request.trigger),
-    request.command === null ? '' : JSON.stringify(request.command),
-    request.headSha ?? '',
-    request.occurredAtMs ?? '',
-    options.debounceMs,
-    options.maxDebounceMs,
-    isUrgent(request) ? '1' : '',
-    historyText(options.by ?? 'server'),
-    historyText(requestText(request)),
-    options.deliveryKeys.length,
-    ...options.deliveryKeys.map((key) => keys.delivery(key)),
-  ],
+  item: ({ keys, request, options }) =>
+    zeroEnded([
+      taskIdOf(request.kind, request.subject),
+      request.projectPath,
+      request.trigger,
+      priorityOf(request.trigger),
+      request.command === null ? '' : JSON.stringify(request.command),
+      request.headSha ?? '',
+      request.occurredAtMs ?? '',
+      options.debounceMs,
+      options.maxDebounceMs,
+      isUrgent(request) ? '1' : '',
+      historyText(options.by ?? 'server'),
+      historyText(requestText(request)),
+      options.deliveryKeys.length,
+      ...options.deliveryKeys.map((key) => keys.delivery(key)),
+    ]),
   reply: (reply) => oneOf(['queued', 'coalesced', 'duplicate', 'superseding', 'marked-dirty'] as const, reply),
 });
 
@@ -96,22 +107,21 @@ export const lease = sharedLua({
     adoptedTooOften.code,
     adoptedTooOften.message,
   ],
-  item: () => [],
+  item: () => null,
   reply: readLease,
 });
 
-function asList(reply: unknown): readonly unknown[] {
-  if (!Array.isArray(reply)) throw new Error('a script answered with something else than a list');
-  return reply;
-}
-
-const Ids = z.array(z.string());
 /** Whom it serves first, also hears of what was found on the way. */
 function readLease(reply: unknown) {
-  const [kind, parked, ended, ...fields] = asList(reply);
+  if (typeof reply !== 'string') throw new Error('a script answered with something else than a text');
+  const [kind, parked = '', ended = '', ...fields] = reply.split('\0');
   if (kind === 'epoch') return { kind } as const;
   const leased = fields.length === 0 ? null : readLeasedTask(fields);
-  return { kind: 'ok', parked: Ids.parse(parked), ended: Ids.parse(ended), leased } as const;
+  return { kind: 'ok', parked: wordsOf(parked), ended: wordsOf(ended), leased } as const;
+}
+
+function wordsOf(list: string): readonly string[] {
+  return list === '' ? [] : list.split(' ');
 }
 
 export const extend = redisLua({
@@ -158,15 +168,16 @@ export const settle = sharedLua({
   keys: (input: WithLease<{ readonly outcome: TaskOutcome; readonly fault: CountedFailure | null }>) =>
     commonKeys(input),
   head: (input) => commonArgs(input),
-  item: ({ held, outcome, fault }) => [
-    held.taskId,
-    held.lease,
-    outcome.kind,
-    outcome.kind === 'done' ? '' : outcome.why,
-    outcome.kind === 'done' ? '' : historyText(outcome.why),
-    fault === null ? '' : whyCancelled,
-    ...faultArgs(fault),
-  ],
+  item: ({ held, outcome, fault }) =>
+    zeroEnded([
+      held.taskId,
+      held.lease,
+      outcome.kind,
+      outcome.kind === 'done' ? '' : outcome.why,
+      outcome.kind === 'done' ? '' : historyText(outcome.why),
+      fault === null ? '' : whyCancelled,
+      ...faultArgs(fault),
+    ]),
   reply: (reply) => oneOf(['lost', 'ended', 'requeued', 'cancelled'] as const, reply),
 });
 

@@ -2,7 +2,7 @@ import { BlockedError, TaskState, type Log } from '@drydock/core';
 import type { RedisConnection } from './redis-connection.ts';
 import { translateRedisError } from './redis-error.ts';
 import type { RedisKeys } from './redis-keys.ts';
-import { parseTaskHash } from './redis-task-record.ts';
+import { readTaskRecord } from './redis-task-record.ts';
 import { byPlace, cursorOf, isAfter, longestPage, matcherOf, placeOf, type TaskPlace } from './task-page.ts';
 import { viewOf } from './task-record.ts';
 import type { TaskFilter, TaskPage, TaskView } from './task-queue.ts';
@@ -88,8 +88,8 @@ export class RedisTaskList {
   /** One task that cannot be read does not hide the others. */
   async #view({ taskId }: TaskPlace): Promise<TaskView | null> {
     try {
-      const hash = await ask(() => this.#redis.hgetall(this.#keys.task(taskId)));
-      return Object.keys(hash).length === 0 ? null : viewOf(parseTaskHash(taskId, hash));
+      const record = await ask(() => readTaskRecord(this.#redis, this.#keys.task(taskId), taskId));
+      return record === null ? null : viewOf(record);
     } catch (err) {
       if (!(err instanceof BlockedError)) throw err;
       this.#log.warn({ taskId, err }, 'task left out of a list');

@@ -3,8 +3,18 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Secret, attemptOf, systemClock } from '@drydock/core';
 import { startRedisServer, whyNoRedisServer, type RedisServer } from '@drydock/testkit';
 import { Redis } from 'ioredis';
+import { readFields } from './contract/packed-task.ts';
 import { aTaskRequest, atOnce, mustLease, mustRun, sha, taskIdOfIid } from './contract/queue-under-test.ts';
 import { connectRedisTaskQueue, type RedisTaskQueue } from './redis-task-queue.ts';
+
+/** Stores a task as version 2 did: a hash, with the history in a ring of fields. */
+async function toVersion2(redis: Redis, key: string): Promise<void> {
+  const { history = '', ...fields } = await readFields(redis, key);
+  const lines = history.split('\n').slice(0, -1);
+  const ring = Object.fromEntries(lines.map((line, i) => [`e${(i + 1) % 50}`, line]));
+  await redis.del(key);
+  await redis.hset(key, { ...fields, v: '2', events: `${lines.length}`, ...ring });
+}
 
 (whyNoRedisServer() === null ? describe : describe.skip)('RedisTaskQueue and the memory of its store', () => {
   let server: RedisServer;
@@ -118,5 +128,44 @@ import { connectRedisTaskQueue, type RedisTaskQueue } from './redis-task-queue.t
     });
     expect(leased.map(({ lease }) => attemptOf(lease)).sort()).toEqual([1, 4, 4]);
     expect(await admin.exists('{drydock}:ready', '{drydock}:delayed')).toBe(0);
+  });
+
+  it('reads what version 2 kept as a hash, and writes it as version 3 with its next change', async () => {
+    const held = await mustRun(queue);
+    const key = `{drydock}:task:${held.taskId}`;
+    await queue.complete(held, { kind: 'done' });
+    const [view, events] = [await queue.get(held.taskId), await queue.events(held.taskId)];
+    await toVersion2(admin, key);
+
+    expect([await queue.get(held.taskId), await queue.events(held.taskId)]).toEqual([view, events]);
+    expect(await queue.list({ limit: 10 })).toMatchObject({ tasks: [view] });
+    expect(await queue.enqueue(aTaskRequest({ headSha: sha('b') }), atOnce)).toMatchObject({ kind: 'queued' });
+    expect((await queue.events(held.taskId)).slice(0, -1)).toEqual(events);
+    expect(await admin.type(key)).toBe('string');
+    expect(await admin.pttl(key)).toBe(-1);
+    const again = await mustLease(queue);
+    expect(again.lease).toBe(held.lease + 1);
+    await toVersion2(admin, key);
+    expect(await queue.complete(again, { kind: 'done' })).toEqual({ kind: 'completed', requeued: false });
+    expect((await queue.events(held.taskId)).slice(0, events.length)).toEqual(events);
+    expect(await admin.pttl(key)).toBeGreaterThan(29 * 24 * 3_600_000);
+  });
+
+  it('goes on with a history of version 2 that had run full', async () => {
+    const held = await mustRun(queue);
+    const key = `{drydock}:task:${held.taskId}`;
+    await toVersion2(admin, key);
+    const ring = Array.from({ length: 50 }, (_, i) => 51 + i).flatMap((n) => [
+      `e${n % 50}`,
+      `${n}|queued|server|no ${n}`,
+    ]);
+    await admin.hset(key, 'events', '100', ...ring);
+
+    await queue.interrupt(held.taskId, 'cancelled');
+    await queue.complete(held, { kind: 'done' });
+
+    const details = (await queue.events(held.taskId)).map(({ detail }) => detail);
+    expect(details).toHaveLength(50);
+    expect([details.at(0), details.at(-3)]).toEqual(['no 53', 'no 100']);
   });
 });

@@ -30,7 +30,7 @@ import { RedisKeys } from './redis-keys.ts';
 import { parseParked, parsePauseEvents, parsePauses } from './redis-quiet-places.ts';
 import * as scripts from './redis-scripts.ts';
 import { RedisTaskList } from './redis-task-list.ts';
-import { parseTaskHash } from './redis-task-record.ts';
+import { readTaskRecord } from './redis-task-record.ts';
 import { RedisWake } from './redis-wake.ts';
 import { longestPage } from './task-page.ts';
 import { isForgotten, isRunning, runningPayload, viewOf, type TaskRecord } from './task-record.ts';
@@ -116,7 +116,7 @@ export class RedisTaskQueue implements TaskQueue {
     const answer = await this.#inEpoch(() => scripts.lease(this.#redis, { ...this.#context(), ...request }));
     for (const taskId of answer.parked) {
       if (TaskId.safeParse(taskId).success)
-        this.#log.error({ taskId, reason: 'its hash is gone or of another form' }, 'task parked');
+        this.#log.error({ taskId, reason: 'its record is gone or of another form' }, 'task parked');
       else this.#log.error({ place: taskId, reason: 'its keys hold something else' }, 'not leased from');
     }
     for (const taskId of answer.ended) this.#log.error({ taskId, ...adoptedTooOftenFacts }, 'task ended');
@@ -286,8 +286,7 @@ export class RedisTaskQueue implements TaskQueue {
   }
 
   async #read(taskId: TaskId): Promise<TaskRecord | null> {
-    const hash = await ask(() => this.#redis.hgetall(this.#keys.task(taskId)));
-    return Object.keys(hash).length === 0 ? null : parseTaskHash(taskId, hash);
+    return ask(() => readTaskRecord(this.#redis, this.#keys.task(taskId), taskId));
   }
 
   async #pause(scope: PauseScope, order: { readonly by: string; readonly why: string | null }): Promise<boolean> {

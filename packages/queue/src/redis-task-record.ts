@@ -10,6 +10,8 @@ import {
   type TaskId,
 } from '@drydock/core';
 import { z } from 'zod';
+import { unpackTask } from './redis-packed-task.ts';
+import type { RedisConnection } from './redis-connection.ts';
 import { longestHistory } from './task-history.ts';
 import type { TaskRecord } from './task-record.ts';
 
@@ -31,9 +33,9 @@ const CommandText = z
   .transform((text): unknown => JSON.parse(text))
   .pipe(Command);
 
-/** A task's hash, its fields as `lua/prelude.lua` names them. Fields that we do not know are left alone. */
-const TaskHash = z.object({
-  v: z.enum(['1', '2']),
+/** A task's record, its fields as `lua/prelude.lua` names them. Fields that we do not know are left alone. */
+const TaskFields = z.object({
+  v: z.enum(['1', '2', '3']),
   path: z.string().default(''),
   state: TaskState,
   lease: Count,
@@ -66,27 +68,55 @@ const payload = {
   Failures: Count,
   Infra: Count,
 };
-const CurrentHash = z.object(payload);
-const WaitingHash = z.object({ ...payload, Ready: Whole, NotBefore: Count, Urgent: Flag, Why: optional(z.string()) });
+const CurrentFields = z.object(payload);
+const WaitingFields = z.object({ ...payload, Ready: Whole, NotBefore: Count, Urgent: Flag, Why: optional(z.string()) });
 
-const payloadNames = Object.keys(WaitingHash.shape);
+const payloadNames = Object.keys(WaitingFields.shape);
 
-/** Reads a task's hash. Throws `BlockedError` (`queue.wrong_type`) when it is not of our making or too new. */
-export function parseTaskHash(taskId: TaskId, hash: Readonly<Record<string, string>>): TaskRecord {
+type Fields = Readonly<Record<string, string>>;
+
+/**
+ * Reads a task's record; null when there is none. Throws `BlockedError` (`queue.wrong_type`) when it is not of our making
+ * or too new, and what ioredis throws.
+ */
+export async function readTaskRecord(redis: RedisConnection, key: string, taskId: TaskId): Promise<TaskRecord | null> {
+  const stored = await readStored(redis, key);
+  if (stored === null) return null;
   try {
-    return readTaskHash(taskId, hash);
+    return recordOf(taskId, Buffer.isBuffer(stored) ? unpackTask(stored) : stored);
   } catch (cause) {
-    throw new BlockedError('queue.wrong_type', `the hash of task ${taskId} is of another form or version`, { cause });
+    throw new BlockedError('queue.wrong_type', `the record of task ${taskId} is of another form or version`, { cause });
   }
 }
 
-function readTaskHash(taskId: TaskId, hash: Readonly<Record<string, string>>): TaskRecord {
+/** Versions 1 and 2 were hashes; one may be written anew between the two looks. */
+async function readStored(redis: RedisConnection, key: string): Promise<Buffer | Fields | null> {
+  for (let isAgain = false; ; isAgain = true) {
+    try {
+      return await redis.getBuffer(key);
+    } catch (error) {
+      if (!isWrongType(error)) throw error;
+    }
+    try {
+      const hash = await redis.hgetall(key);
+      return Object.keys(hash).length === 0 ? null : hash;
+    } catch (error) {
+      if (isAgain || !isWrongType(error)) throw error;
+    }
+  }
+}
+
+function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('WRONGTYPE');
+}
+
+function recordOf(taskId: TaskId, fields: Fields): TaskRecord {
   const [kind, forge, projectId, iid] = z
     .tuple([TaskKind, z.string(), z.string(), z.coerce.number()])
     .parse(taskId.split(':'));
-  const task = TaskHash.parse(hash);
-  const current = payloadOf(hash, 'c', CurrentHash);
-  const waiting = payloadOf(hash, 'w', WaitingHash);
+  const task = TaskFields.parse(fields);
+  const current = payloadOf(fields, 'c', CurrentFields);
+  const waiting = payloadOf(fields, 'w', WaitingFields);
   return {
     taskId,
     kind,
@@ -117,21 +147,21 @@ function readTaskHash(taskId: TaskId, hash: Readonly<Record<string, string>>): T
     outcome: task.outcome === null ? null : outcomeOf(task.outcome, task.why),
     endedAtMs: task.endedAt,
     lastError: task.errorCode === null ? null : { code: task.errorCode, message: task.errorMessage ?? '' },
-    events: eventsOf(hash),
+    events: (fields['v'] === '3' ? (fields['history'] ?? '').split('\n') : ringOf(fields)).flatMap(eventOf),
   };
 }
 
-function payloadOf<T>(hash: Readonly<Record<string, string>>, letter: 'c' | 'w', schema: z.ZodType<T>): T | null {
-  if (hash[`${letter}Trigger`] === undefined) return null;
-  const fields: Record<string, string> = {};
+function payloadOf<T>(fields: Fields, letter: 'c' | 'w', schema: z.ZodType<T>): T | null {
+  if (fields[`${letter}Trigger`] === undefined) return null;
+  const own: Record<string, string> = {};
   for (const name of payloadNames) {
-    const value = hash[`${letter}${name}`];
-    if (value !== undefined) fields[name] = value;
+    const value = fields[`${letter}${name}`];
+    if (value !== undefined) own[name] = value;
   }
-  return schema.parse(fields);
+  return schema.parse(own);
 }
 
-function commonOf({ Trigger: trigger, Command: command, ...rest }: z.infer<typeof CurrentHash>) {
+function commonOf({ Trigger: trigger, Command: command, ...rest }: z.infer<typeof CurrentFields>) {
   const { Head: headSha, Queued: queuedAtMs, Failures: failures, Infra: infraFailures } = rest;
   return { trigger, command, headSha, queuedAtMs, failures, infraFailures };
 }
@@ -140,14 +170,17 @@ function outcomeOf(kind: string, why: string | null): TaskOutcome {
   return TaskOutcome.parse(kind === 'done' ? { kind } : { kind, why: why ?? '' });
 }
 
-/** `<ms>|<what>|<who>|<detail>`, and of a launch `|<launch>`. One that we do not know is left out. */
-function eventsOf(hash: Readonly<Record<string, string>>): TaskEvent[] {
-  const count = Number(hash['events'] ?? 0);
+/** The history as version 2 had it. */
+function ringOf(fields: Fields): string[] {
+  const count = Number(fields['events'] ?? 0);
   const numbers = Array.from({ length: Math.min(count, longestHistory) }, (_, i) => count - i).reverse();
-  return numbers.flatMap((number) => {
-    const [atMs, what, who, detail, launch] = (hash[`e${String(number % longestHistory)}`] ?? '').split('|');
-    const which = launch === undefined ? {} : { launch: Number(launch) };
-    const parsed = TaskEvent.safeParse({ atMs: Number(atMs), what, who, detail, ...which });
-    return parsed.success ? [parsed.data] : [];
-  });
+  return numbers.map((number) => fields[`e${String(number % longestHistory)}`] ?? '');
+}
+
+/** `<ms>|<what>|<who>|<detail>`, and of a launch `|<launch>`. One that we do not know is left out. */
+function eventOf(line: string): TaskEvent[] {
+  const [atMs, what, who, detail, launch] = line.split('|');
+  const which = launch === undefined ? {} : { launch: Number(launch) };
+  const parsed = TaskEvent.safeParse({ atMs: Number(atMs), what, who, detail, ...which });
+  return parsed.success ? [parsed.data] : [];
 }

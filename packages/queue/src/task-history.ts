@@ -10,7 +10,7 @@ export function historyText(text: string): string {
   return text.replaceAll(/[\p{Cc}|]+/gu, ' ').slice(0, longestText);
 }
 
-/** A commit as histories show it: short values keep a task's hash small in Redis. */
+/** A commit as histories show it: they stay small in Redis. */
 export function shortHead(headSha: string): string {
   return headSha.slice(0, 12);
 }

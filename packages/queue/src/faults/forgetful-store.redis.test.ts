@@ -1,6 +1,7 @@
 /** Redis has forgotten: everything, or what a newer build wrote means nothing to us. */
 import { startRedisServer } from '@drydock/testkit';
 import { expect, it } from '@jest/globals';
+import { changeFields, readFields } from '../contract/packed-task.ts';
 import { aFailure, aTaskRequest, atOnce, sha, taskIdOfIid } from '../contract/queue-under-test.ts';
 import { describeFaults, drain, eventually, mustTake, operatorOf, queueAt, take } from './fault-stage.ts';
 
@@ -52,12 +53,12 @@ describeFaults('two builds on one store', () => {
     await using operator = await operatorOf(server);
     for (const iid of [1, 2]) await queue.enqueue(aTaskRequest({ iid }), atOnce);
     const key = `{drydock}:task:${taskIdOfIid(1)}`;
-    await operator.hset(key, 'v', '999', 'fieldOfTheFuture', 'precious');
-    const before = await operator.hgetall(key);
+    await changeFields(operator, key, { v: '999', fieldOfTheFuture: 'precious' });
+    const before = await operator.getBuffer(key);
 
     expect((await drain(queue)).map(({ taskId }) => taskId)).toEqual([taskIdOfIid(2)]);
 
-    expect(await operator.hgetall(key)).toEqual(before);
+    expect(await operator.getBuffer(key)).toEqual(before);
     expect(await operator.exists('{drydock}:parked')).toBe(1);
   });
 
@@ -67,8 +68,8 @@ describeFaults('two builds on one store', () => {
     await using operator = await operatorOf(server);
     await queue.enqueue(aTaskRequest(), atOnce);
     const key = `{drydock}:task:${taskIdOfIid(7)}`;
-    await operator.hset(key, 'fieldOfTheFuture', 'precious');
-    const kept = () => operator.hget(key, 'fieldOfTheFuture');
+    await changeFields(operator, key, { fieldOfTheFuture: 'precious' });
+    const kept = async () => (await readFields(operator, key))['fieldOfTheFuture'];
 
     const held = await mustTake(queue, { ttlMs: 1 });
     await eventually(() => mustTake(queue)); // taken over

@@ -123,7 +123,8 @@ describeFaults('a store that lost its power', () => {
     const file = await server.aofFile();
     const whole = await readFile(file);
     const handle = await open(file, 'r+');
-    await handle.write(Buffer.alloc(64, 0xff), 0, 64, Math.floor(whole.length / 2));
+    // Where a command begins: inside of a value Redis could not tell.
+    await handle.write(Buffer.alloc(64, 0xff), 0, 64, whole.indexOf('\r\n*', Math.floor(whole.length / 2)));
     await handle.close();
 
     await expect(server.restart()).rejects.toThrow(/Bad file format/);

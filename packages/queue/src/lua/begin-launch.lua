@@ -19,8 +19,8 @@ change.launchHead, change.cHead, change.updated = HEAD, HEAD, now
 -- The head that superseded this task before it began is the one that now runs.
 if task.interrupt == 'superseded' and task.wHead == HEAD then change.interrupt = '' end
 call('ZREM', state_key(from), ID)
-note(change, task, now, 'launched', task.owner or '', ARGV[7] .. '|' .. text(change.launch))
+note(task, text(now), 'launched', task.owner or '', ARGV[7] .. '|' .. text(change.launch))
 write(KEY, task, change)
-index(ID, from, 'running', now)
+index(ID, from, 'running', text(now))
 flush()
 return { 'begun', task.launch }

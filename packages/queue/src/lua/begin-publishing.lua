@@ -10,8 +10,8 @@ local from = task.state
 expect('zset', state_key(from), state_key('publishing'))
 local change = { state = 'publishing', updated = now }
 call('ZREM', state_key(from), ARGV[4])
-note(change, task, now, 'publishing', task.owner or '', '')
+note(task, text(now), 'publishing', task.owner or '', '')
 write(KEYS[2], task, change)
-index(ARGV[4], from, 'publishing', now)
+index(ARGV[4], from, 'publishing', text(now))
 flush()
 return 'publishing'

@@ -10,8 +10,8 @@ if from ~= 'waiting' and not RUNNING[from] then return 'absent' end
 local change = { wReady = '', wNotBefore = '', wUrgent = '', wWhy = '' }
 for _, name in ipairs(PAYLOAD) do change['w' .. name] = '' end
 if RUNNING[from] then
-  change.interrupt, change.updated = 'cancelled', tonumber(task.updated)
-  note(change, task, now, 'cancelling', ARGV[6], '')
+  change.interrupt = 'cancelled'
+  note(task, text(now), 'cancelling', ARGV[6], '')
   write(KEY, task, change)
   wake(ID)
   return 'cancelling'
@@ -22,11 +22,11 @@ for _, name in ipairs(PAYLOAD) do change['c' .. name] = task['w' .. name] or '' 
 change.state, change.outcome, change.why, change.endedAt, change.updated = 'cancelled', 'cancelled', ARGV[5], now, now
 call('ZREM', ready_key(project), ID)
 not_due(ID, project)
-note(change, task, now, 'cancelled', ARGV[6], '')
-write(KEY, task, change)
-index(ID, from, 'cancelled', now)
+note(task, text(now), 'cancelled', ARGV[6], '')
+write(KEY, task, change, ARGV[3])
+index(ID, from, 'cancelled', text(now))
 count_ended('cancelled', now, 1)
-keep_record(KEY, 'cancelled', now)
+trim('cancelled', now)
 rest(project)
 flush()
 wake()

@@ -7,15 +7,13 @@ local function expect_ending(project, from, outcome, now)
   expect_places(project)
 end
 
--- Lets the record and what else is old go in time.
+-- Records expire by themselves; what names them goes in time.
 local trimmed = {}
-local function keep_record(key, outcome, now)
-  call('PEXPIRE', key, ARGV[3])
-  if not trimmed[outcome] then
-    trimmed[outcome] = true
-    local gone = call('ZRANGEBYSCORE', state_key(outcome), '-inf', text(now - RETENTION), 'LIMIT', 0, TRIM_BATCH)
-    if gone[1] then call('ZREM', state_key(outcome), unpack(gone)) end
-  end
+local function trim(outcome, now)
+  if trimmed[outcome] then return end
+  trimmed[outcome] = true
+  local gone = call('ZRANGEBYSCORE', state_key(outcome), '-inf', text(now - RETENTION), 'LIMIT', 0, TRIM_BATCH)
+  if gone[1] then call('ZREM', state_key(outcome), unpack(gone)) end
 end
 
 local days = {}
@@ -36,12 +34,11 @@ local function go_on(project, known)
   call('ZADD', IDLE, known[2] or '0', project)
 end
 
--- The hash of what ended, and perhaps waits again.
-local function write_ending(key, task, now, ending, requeued)
-  local outcome = ending.outcome
-  local change = { outcome = outcome, why = ending.why, endedAt = now, updated = now, owner = '', interrupt = '' }
-  change.state = requeued and 'waiting' or outcome
-  if outcome == 'done' and task.cHead then change.doneHead = task.cHead end
+-- The record of what ended, and perhaps waits again.
+local function write_ending(key, task, at, ending, requeued)
+  local outcome, change = ending.outcome, {}
+  note(task, at, outcome, task.owner or '', ending.detail)
+  if outcome == 'done' and task.cHead then task.doneHead = task.cHead end
   if ending.code then
     change.cFailures, change.cInfra = ending.failures, ending.infra
     change.errorCode, change.errorMessage = ending.code, ending.message
@@ -52,8 +49,9 @@ local function write_ending(key, task, now, ending, requeued)
   if requeued and outcome == 'superseded' and tonumber(task.cPriority) > tonumber(task.wPriority) then
     change.wTrigger, change.wPriority, change.wCommand = task.cTrigger, task.cPriority, task.cCommand or ''
   end
-  note(change, task, now, outcome, task.owner or '', ending.detail)
-  write(key, task, change)
+  task.state, task.outcome, task.endedAt, task.updated = requeued and 'waiting' or outcome, outcome, at, at
+  task.why, task.owner, task.interrupt = ending.why ~= '' and ending.why or nil, nil, nil
+  write(key, task, change, not requeued and ARGV[3])
 end
 
 -- Ends a held task. What came in meanwhile waits from now on. `ending`: outcome, why, detail of the event, and perhaps
@@ -62,13 +60,13 @@ local function settle(key, id, project, task, now, ending)
   local from, outcome = task.state, ending.outcome
   local requeued = task.wTrigger ~= nil
   let_go(id, project)
-  write_ending(key, task, now, ending, requeued)
-  index(id, from, task.state, now)
+  write_ending(key, task, text(now), ending, requeued)
+  index(id, from, task.state, text(now))
   count_ended(outcome, now, 1)
   if requeued then
     place(id, project, task, now, false)
   else
-    keep_record(key, outcome, now)
+    trim(outcome, now)
   end
   go_on(project)
   return requeued

@@ -1,32 +1,37 @@
 -- Takes in events: dedupe, coalescing and enqueue in one step; several at once.
--- ARGV  4 how long delivery keys are kept, ms  5 how many, then of each:
---       1 task id  2 project path  3 trigger  4 priority  5 command as JSON, or ''  6 head, or ''
---       7 when it happened in ms, or ''  8 debounce ms  9 longest debounce ms  10 '1': never waits
---       11 who  12 what its history says  13 how many deliveries, and the names of their keys
+-- ARGV  4 how long delivery keys are kept, ms  5 how many, then each event as texts that end with a zero:
+--       task id, project path, trigger, priority, command as JSON or '', head or '', when it happened in ms or '',
+--       debounce ms, longest debounce ms, '1': never waits, who, what its history says, how many deliveries,
+--       and the names of their keys
 -- reply of each 'queued' | 'coalesced' | 'duplicate' | 'superseding' | 'marked-dirty'
-local WIDTH = 13
 local now = now_ms()
 local NOW = text(now)
 local DELIVERY_TTL, DELIVERY_END = ARGV[4], '1 ' .. text(now + ARGV[4]) .. ' '
 
--- Of the deliveries what was known of them before; all at once, unless something stands there that is no text.
-local seen = {}
-local function look_up(keys)
-  local found, some = call('MGET', unpack(keys)), 0
-  for i, key in ipairs(keys) do
-    seen[key] = found[i]
-    if found[i] then some = some + 1 end
+local function event_of(packed)
+  local id, path, trigger, priority, command, head, happened, debounce, longest, urgent, who, what, deliveries, at =
+    struct.unpack('sssssssssssss', packed)
+  local event = {
+    id = id, path = path, trigger = trigger, priority = priority, command = command, head = head, happened = happened,
+    debounce = debounce, longest = longest, urgent = urgent, who = who, what = what,
+    key = ROOT .. 'task:' .. id, deliveries = {},
+  }
+  for i = 1, tonumber(deliveries) do
+    local name
+    name, at = struct.unpack('s', packed, at)
+    event.deliveries[i] = ROOT .. name
   end
-  if call('EXISTS', unpack(keys)) > some then seen = {} end
+  return event
 end
+
 local function is_known(key)
-  local text = seen[key]
-  if text == nil then
-    text = pcall_redis('GET', key)
-    if type(text) == 'table' then expect('string', key) end
+  local found = stored[key]
+  if found == nil then
+    found = pcall_redis('GET', key)
+    if type(found) == 'table' then expect('string', key) end
   end
-  if not text then return false end
-  local until_ms = tonumber(string.match(text, '^1 (%d+) '))
+  if not found then return false end
+  local until_ms = tonumber(string.match(found, '^1 (%d+) '))
   return not until_ms or until_ms > now
 end
 
@@ -39,66 +44,65 @@ local function show_path(project, known_path, path)
   if not known_path then call('ZADD', PROJECTS, 0, project) end
 end
 
--- Most events are about something new: its hash is made without a look at what was.
-local function begin(at, key, id, project, known)
-  local ready = ARGV[at + 10] == '1' and now or now + math.min(ARGV[at + 8], ARGV[at + 9])
-  local fields = {
-    'v', '2', 'path', ARGV[at + 2], 'state', 'waiting', 'updated', NOW, 'events', '1',
-    'e1', NOW .. '|queued|' .. ARGV[at + 11] .. '|' .. ARGV[at + 12],
-    'wTrigger', ARGV[at + 3], 'wPriority', ARGV[at + 4], 'wQueued', NOW, 'wReady', text(ready),
-  }
-  -- The first write is one that something of another type refuses.
+local function given(value) return value ~= '' and value or nil end
+-- Most events are about something new: its record is made without a look at what was.
+local function begin(event, project, known)
+  local id, ready = event.id, now
+  if event.urgent == '' then ready = now + math.min(event.debounce, event.longest) end
   local is_due = ready <= now
+  local ready_text = is_due and NOW or text(ready)
+  -- The first write is one that something of another type refuses.
   if is_due then
-    first_write('ZADD', ready_key(project), ready_score(ARGV[at + 4], ready), id)
+    first_write('ZADD', ready_key(project), ready_score(event.priority, ready), id)
   else
     expect('zset', ready_key(project))
-    if call('ZADD', DUE, text(ready), id) == 1 then call('HINCRBY', project_key(project), 'delayed', 1) end
+    if call('ZADD', DUE, ready_text, id) == 1 then call('HINCRBY', project_key(project), 'delayed', 1) end
   end
-  local count = #fields
-  local function add(name, value)
-    if value ~= '' then
-      fields[count + 1], fields[count + 2] = name, value
-      count = count + 2
-    end
-  end
-  add('wHead', ARGV[at + 6])
-  add('newest', ARGV[at + 7])
-  add('wCommand', ARGV[at + 5])
-  add('wUrgent', ARGV[at + 10])
-  call('HSET', key, unpack(fields))
+  write_later(event.key, {
+    v = RECORD, path = given(event.path), state = 'waiting', updated = NOW, newest = given(event.happened),
+    history = NOW .. '|queued|' .. event.who .. '|' .. event.what .. '\n',
+    wTrigger = event.trigger, wPriority = event.priority, wCommand = given(event.command), wHead = given(event.head),
+    wQueued = NOW, wReady = ready_text, wUrgent = given(event.urgent),
+  })
   later(state_key('waiting'), id, NOW)
-  show_path(project, known[3], ARGV[at + 2])
+  show_path(project, known[3], event.path)
   if has_parked then later(PARKED, id, false) end
   if is_due and known[1] then suppose(project, known[1]) elseif is_due then enter(project, known, true) end
   return 'queued'
 end
 
-local function one(at)
-  local ID, TRIGGER, HEAD, URGENT = ARGV[at + 1], ARGV[at + 3], ARGV[at + 6], ARGV[at + 10] == '1'
-  local PRIORITY, DEBOUNCE, MAX_DEBOUNCE = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
-  local KEY, PROJECT = ROOT .. 'task:' .. ID, project_of(ID)
+local places_checked = {}
+local function expect_places_of(forge)
+  if places_checked[forge] then return end
+  expect('zset', PARKED, DUE, turns_key(forge), state_key('waiting'))
+  places_checked[forge] = true
+end
+
+local function one(event)
+  local ID, TRIGGER, HEAD, URGENT = event.id, event.trigger, event.head, event.urgent == '1'
+  local KEY, PROJECT = event.key, project_of(event.id)
 
   local task, forgotten = load(KEY, now)
   local from = forgotten or task.state
   local known = fields_of(project_key(PROJECT), 'turn', 'finish', 'path')
-  expect('zset', PARKED, DUE, turns_key((split(PROJECT))), state_key('waiting'))
-  if not from then return begin(at, KEY, ID, PROJECT, known) end
+  expect_places_of(forge_of(PROJECT))
+  if not from then return begin(event, PROJECT, known) end
   expect('zset', ready_key(PROJECT), state_key(from))
 
-  local happened, newest = tonumber(ARGV[at + 7]), tonumber(task.newest)
+  local PRIORITY, DEBOUNCE, MAX_DEBOUNCE = tonumber(event.priority), tonumber(event.debounce), tonumber(event.longest)
+  local happened, newest = tonumber(event.happened), tonumber(task.newest)
   local late = happened ~= nil and newest ~= nil and happened < newest
   local running = RUNNING[task.state]
   local change = { updated = now }
   if not late then
-    change.path = ARGV[at + 2]
+    change.path = event.path
     change.newest = happened or newest or ''
   end
 
   if task.wTrigger then
     local waiting_priority = tonumber(task.wPriority)
     if PRIORITY > waiting_priority or (PRIORITY == waiting_priority and not late) then
-      change.wTrigger, change.wPriority, change.wCommand = TRIGGER, PRIORITY, ARGV[at + 5]
+      change.wTrigger, change.wPriority, change.wCommand = TRIGGER, PRIORITY, event.command
     end
     local head = task.wHead or ''
     if HEAD ~= '' and (head == '' or not late) then head = HEAD end
@@ -112,9 +116,9 @@ local function one(at)
       change.wReady = math.max(now, tonumber(task.wNotBefore or 0), slid)
     end
   else
-    local known, head = task.cHead or '', HEAD
-    if head == '' or (late and known ~= '') then head = known end
-    change.wTrigger, change.wPriority, change.wCommand, change.wHead = TRIGGER, PRIORITY, ARGV[at + 5], head
+    local last, head = task.cHead or '', HEAD
+    if head == '' or (late and last ~= '') then head = last end
+    change.wTrigger, change.wPriority, change.wCommand, change.wHead = TRIGGER, PRIORITY, event.command, head
     change.wQueued = now
     change.wReady = URGENT and now or now + math.min(DEBOUNCE, MAX_DEBOUNCE)
     change.wUrgent = URGENT and '1' or ''
@@ -134,11 +138,9 @@ local function one(at)
     if reply == 'queued' then change.errorCode, change.errorMessage = '', '' end
   end
 
-  if forgotten then call('DEL', KEY) end
-  if from and not forgotten and from == task.outcome then call('PERSIST', KEY) end
-  note(change, task, now, reply, ARGV[at + 11], ARGV[at + 12])
+  note(task, NOW, reply, event.who, event.what)
   write(KEY, task, change)
-  index(ID, from, task.state, now)
+  index(ID, from, task.state, NOW)
   if late and not known[3] then
     recall(PROJECT, task)
   elseif task.path and not late then
@@ -151,35 +153,32 @@ local function one(at)
   return reply
 end
 
-local function take_in(at, deliveries)
-  for i = at + WIDTH + 1, at + WIDTH + deliveries do
-    if is_known(ROOT .. ARGV[i]) then return 'duplicate' end
+local function take_in(event)
+  for _, key in ipairs(event.deliveries) do
+    if is_known(key) then return 'duplicate' end
   end
-  local reply = one(at)
-  for i = at + WIDTH + 1, at + WIDTH + deliveries do
-    local text = DELIVERY_END .. ARGV[at + 1]
-    call('SET', ROOT .. ARGV[i], text, 'PX', DELIVERY_TTL)
-    seen[ROOT .. ARGV[i]] = text
+  local reply = one(event)
+  local delivered = DELIVERY_END .. event.id
+  for _, key in ipairs(event.deliveries) do
+    call('SET', key, delivered, 'PX', DELIVERY_TTL)
+    stored[key] = delivered
   end
   return reply
 end
 
-local keys, at = {}, 5
-for _ = 1, tonumber(ARGV[5]) do
-  local last = at + WIDTH + ARGV[at + WIDTH]
-  for i = at + WIDTH + 1, last do keys[#keys + 1] = ROOT .. ARGV[i] end
-  at = last
+local events, keys = {}, {}
+for i = 1, tonumber(ARGV[5]) do
+  local event = event_of(ARGV[5 + i])
+  events[i], keys[#keys + 1] = event, event.key
+  for _, key in ipairs(event.deliveries) do keys[#keys + 1] = key end
 end
-if keys[1] then look_up(keys) end
+look_up(keys)
 
 local replies, some = {}, false
-at = 5
-for i = 1, tonumber(ARGV[5]) do
-  local deliveries = tonumber(ARGV[at + WIDTH])
-  local ok, reply = pcall(take_in, at, deliveries)
+for i, event in ipairs(events) do
+  local ok, reply = pcall(take_in, event)
   some = some or (ok and reply ~= 'duplicate')
   replies[i] = ok and reply or failure_of(reply)
-  at = at + WIDTH + deliveries
 end
 confirm_turns(enter)
 flush()

@@ -8,6 +8,6 @@ if not is_held(task, ARGV[5]) then return { 'lost' } end
 local project = project_of(ARGV[4])
 expect_leases(project)
 call('ZREM', LEASES, ARGV[4])
-hold(ARGV[4], project, now + ARGV[6])
+hold(ARGV[4], project, text(now + ARGV[6]))
 flush()
 return { 'held', task.interrupt or '' }

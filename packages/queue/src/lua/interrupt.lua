@@ -5,9 +5,9 @@ local now = now_ms()
 local task = load(KEYS[2], now)
 if not RUNNING[task.state] then return 'absent' end
 
-local change = { updated = tonumber(task.updated) }
+local change = {}
 if task.interrupt ~= 'cancelled' then change.interrupt = ARGV[4] end
-note(change, task, now, 'interrupted', 'server', ARGV[4])
+note(task, text(now), 'interrupted', 'server', ARGV[4])
 write(KEYS[2], task, change)
 wake(ARGV[5])
 return 'interrupted'

@@ -2,26 +2,26 @@
 -- ARGV  4 owner  5 ttl ms  6 most leases in all  7 of a forge, or ''  8 of a project, or ''
 --       9 how many delayed tasks to move at most  10 adoptions in a row after which it ends  11 code and  12 message of one too many
 --       13 how many
--- reply of each {'epoch'}: it must be renewed first (epoch.lua)
---       {'ok', parked ids, ids of tasks that ended for too many adoptions}, and when there is one also
---       task id, state it was adopted in or '', lease, and what else `leased` lists
+-- reply of each, as texts with a zero between them: 'epoch': it must be renewed first (epoch.lua)
+--       'ok', parked ids, ids of tasks that ended for too many adoptions (each list with spaces between), and when there is
+--       one also task id, state it was adopted in or '', lease, and what else `leased` lists
 local OWNER, TTL, TOTAL = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local PER_FORGE, PER_PROJECT, BATCH, MOST_ADOPTIONS = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local MAX_TRIES, TURN_COST = 20, 1000000
 local MOST = tonumber(ARGV[13])
 local now = now_ms()
-local upto = text(now)
+local upto, expiry = text(now), text(now + TTL)
 local replies, parked, ended = {}, {}, {}
 local clock = fields_of(CLOCK, 'epoch', 'time')
 if not clock[1] then
-  for i = 1, MOST do replies[i] = { 'epoch' } end
+  for i = 1, MOST do replies[i] = 'epoch' end
   return replies
 end
 local epoch = tonumber(clock[1])
 virtual_time = tonumber(clock[2] or 0)
 local served
 
--- A hash that is gone or that we cannot read must not stop all others: its id is set aside for a person.
+-- A record that is gone or that we cannot read must not stop all others: its id is set aside for a person.
 local function park(id)
   local project = project_of(id)
   if project then
@@ -48,14 +48,14 @@ end
 local function take(id, project, task, fields)
   fields.lease, fields.owner = next_number(task.lease, epoch), OWNER
   write(ROOT .. 'task:' .. id, task, fields)
-  hold(id, project, now + TTL)
+  hold(id, project, expiry)
 end
 local function leased(id, task, was)
-  return {
-    'ok', {}, {}, id, was, task.lease, task.launch or '0', task.launchHead or '', task.doneHead or '', task.path or '',
+  return table.concat({
+    id, was, task.lease, task.launch or '0', task.launchHead or '', task.doneHead or '', task.path or '',
     task.cTrigger or '', task.cCommand or '', task.cHead or '', task.cQueued or '', task.cFailures or '0',
     task.adoptions or '0',
-  }
+  }, '\0')
 end
 
 -- The first of each forge's turns, read once: what is taken of them and put back is written at the end. `last`: further
@@ -109,9 +109,10 @@ local function adopted()
         local was = task.state
         call('ZREM', LEASES, id)
         fields.adoptions = (task.adoptions or 0) + lost
-        note(fields, task, now, 'adopted', OWNER, was)
+        fields.updated = now
+        note(task, upto, 'adopted', OWNER, was)
         take(id, project, task, fields)
-        index(id, was, was, now)
+        index(id, was, was, upto)
         flush()
         return leased(id, task, was)
       end
@@ -201,55 +202,41 @@ local MOVED = {
 local DROPPED = { 'wReady', 'wNotBefore', 'wUrgent', 'wWhy', 'interrupt', 'adoptions' }
 -- What waits is what runs from now on.
 local function run(id, task)
-  local count = (task.events or 0) + 1
-  task.lease = text(next_number(task.lease, epoch))
-  local set = {
-    'v', '2', 'state', 'leased', 'updated', upto, 'lease', task.lease, 'owner', OWNER, 'events', count,
-    'e' .. (count % HISTORY), upto .. '|leased|' .. OWNER .. '|',
-  }
-  local gone, last, lost = {}, #set, 0
+  -- Nothing is set that is not there: even nil would let the table grow.
   for from, to in pairs(MOVED) do
     local value = task[from]
-    if value then
-      set[last + 1], set[last + 2], gone[lost + 1] = to, value, from
-      last, lost = last + 2, lost + 1
-    elseif task[to] then
-      lost = lost + 1
-      gone[lost] = to
-    end
-    task[to] = value
+    if value then task[to], task[from] = value, nil elseif task[to] then task[to] = nil end
   end
   for i = 1, #DROPPED do
-    if task[DROPPED[i]] then
-      lost = lost + 1
-      gone[lost] = DROPPED[i]
-    end
+    if task[DROPPED[i]] then task[DROPPED[i]] = nil end
   end
-  local key = ROOT .. 'task:' .. id
-  call('HSET', key, unpack(set))
-  call('HDEL', key, unpack(gone))
+  task.state, task.updated, task.owner = 'leased', upto, OWNER
+  task.lease = text(next_number(task.lease, epoch))
+  note(task, upto, 'leased', OWNER, '')
+  write_later(ROOT .. 'task:' .. id, task)
 end
 
 local has_shares = call('EXISTS', SHARES) == 1
 local function take_turn(turn, project, id, task, has_more, weight)
   call('ZREM', ready_key(project), id)
   run(id, task)
-  hold(id, project, now + TTL)
-  index(id, 'waiting', 'leased', now)
+  hold(id, project, expiry)
+  index(id, 'waiting', 'leased', upto)
 
   virtual_time = math.max(virtual_time, turn.start)
   served = true
   local finish = virtual_time + math.floor(TURN_COST / weight)
+  local finish_text = text(finish)
   local line = lines[turn.forge]
   line.first = line.first + 1
   later(turns_key(turn.forge), turn.member, false)
   if has_more then
-    local member = turn_member(project)
-    later(turns_key(turn.forge), member, text(finish))
+    local member = turn_member(turn.forge, project)
+    later(turns_key(turn.forge), member, finish_text)
     put_back_turn({ start = finish, member = member, forge = turn.forge })
-    call('HSET', project_key(project), 'turn', member, 'finish', text(finish))
+    call('HSET', project_key(project), 'turn', member, 'finish', finish_text)
   else
-    call('HSET', project_key(project), 'finish', text(finish))
+    call('HSET', project_key(project), 'finish', finish_text)
     call('HDEL', project_key(project), 'turn')
   end
   of_forge[turn.forge] = of_forge[turn.forge] + 1
@@ -257,9 +244,9 @@ end
 
 -- The first two of a project's tasks; nil when it may not run now.
 local function first_of(project, limit)
-  local first = call('ZRANGE', ready_key(project), 0, 1)
-  expect('hash', project_key(project))
-  expect('zset', LEASES .. ':' .. project)
+  local first = call('ZRANGE', ready_key(project), '0', '1')
+  expect_once('hash', project_key(project))
+  expect_once('zset', LEASES .. ':' .. project)
   if not first[1] or (limit < math.huge and held(LEASES .. ':' .. project, now) >= limit) then return nil end
   return first
 end
@@ -281,7 +268,7 @@ local function first_in_turn()
       none_left = true
       return nil
     end
-    local project = turn.forge .. ':' .. string.match(turn.member, ':(.+)$')
+    local project = project_in(turn.forge, turn.member)
     local weight, limit = 1, PER_PROJECT or math.huge
     local share = has_shares and call('HGET', SHARES, project)
     if share then
@@ -310,7 +297,7 @@ end
 expect('zset', DUE, LEASES, FORGES, PARKED, ASIDE, state_key('waiting'), state_key('leased'), state_key('running'), state_key('publishing'))
 local holding = held(LEASES, now)
 local function one()
-  if none_left or holding >= TOTAL then return { 'ok', {}, {} } end
+  if none_left or holding >= TOTAL then return nil end
   local found = adopted()
   if found then
     forges = nil
@@ -322,12 +309,12 @@ local function one()
     found = first_in_turn()
   end
   if found then holding = holding + 1 end
-  return found or { 'ok', {}, {} }
+  return found
 end
 
 for i = 1, MOST do
   local ok, reply = pcall(one)
-  replies[i] = ok and reply or failure_of(reply)
+  if ok then replies[i] = reply and 'ok\0\0\0' .. reply or 'ok\0\0' else replies[i] = failure_of(reply) end
 end
 if served then
   call('HSET', CLOCK, 'time', text(virtual_time))
@@ -335,5 +322,8 @@ if served then
 end
 flush()
 if ended[1] then wake() end
-if type(replies[1]) == 'table' and replies[1][1] == 'ok' then replies[1][2], replies[1][3] = parked, ended end
+-- Whom it serves first hears of what was found on the way.
+if type(replies[1]) == 'string' then
+  replies[1] = 'ok\0' .. table.concat(parked, ' ') .. '\0' .. table.concat(ended, ' ') .. string.sub(replies[1], 5)
+end
 return replies

@@ -1,15 +1,16 @@
 -- The library of all scripts: redis-lua.ts puts before each script those of these declarations that it uses, for each is
 -- made anew whenever a script runs. What is the same for all of them:
 -- KEYS  1 clock: a hash with v, epoch, run, swept (see epoch.lua), time and arrivals (see turns.lua)
---       2 the task's hash, in scripts about one task that do not take several at once
+--       2 the task's record, in scripts about one task that do not take several at once
 -- ARGV  1 the time in ms for tests; '': Redis TIME  2 root of all keys, with the hash tag  3 retention of ended tasks in ms
 -- All other names are made of the root, so that they are in the same slot.
 --
--- A task's hash: v path state lease launch launchLease launchHead newest updated owner adoptions doneHead interrupt outcome
--- why endedAt errorCode errorMessage events; w… is the payload that waits, c… the one that runs or ended last:
--- Trigger Priority Command Head Queued Failures Infra, and of w… also Ready NotBefore Urgent Why; e0…e49 the newest events as
--- `<ms>|<what>|<who>|<detail>` (and `|<launch>`), `events` counts all. What is empty or 0 is left out; of an ended
--- task owner, interrupt and why may be empty instead. Short values keep the hash a listpack.
+-- A task's record: v path state lease launch launchLease launchHead newest updated owner adoptions doneHead interrupt outcome
+-- why endedAt errorCode errorMessage; w… is the payload that waits, c… the one that runs or ended last: Trigger Priority
+-- Command Head Queued Failures Infra, and of w… also Ready NotBefore Urgent Why; history: the newest events, each
+-- `<ms>|<what>|<who>|<detail>` (and `|<launch>`) and a line's end. All are texts; what is empty or 0 is left out. It is stored
+-- as one text, packed (MessagePack): read, unpacked, packed and written it costs half of a hash of the same fields. Only
+-- `load`, `write` and `write_later` know that; in TypeScript redis-packed-task.ts.
 --
 -- A script first reads and checks, then writes; nothing may fail between two writes, for Redis rolls nothing back. Its first
 -- write may be the check of its key (`first_write`).
@@ -24,7 +25,10 @@ local LEASES = ROOT .. 'leases'
 local PARKED = ROOT .. 'parked'
 local RUNNING = { leased = true, running = true, publishing = true }
 local PAYLOAD = { 'Trigger', 'Priority', 'Command', 'Head', 'Queued', 'Failures', 'Infra' }
+local RECORD = '3'
 local HISTORY = 50
+-- Shorter than so many events can be.
+local SHORT_HISTORY = 1000
 -- More than a script that takes several at once adds.
 local TRIM_BATCH = 50
 local EPOCH_NUMBERS = 4194304
@@ -35,25 +39,28 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local texts = {}
-local function text(number)
-  local known = texts[number]
-  if not known then
-    known = string.format('%.0f', number)
-    texts[number] = known
+-- Exact to 2^53; `%.0f` takes three times as long.
+local function text(number) return string.format('%d', math.floor(number + 0.5)) end
+local state_keys = {}
+local function state_key(state)
+  local key = state_keys[state]
+  if not key then
+    key = ROOT .. 'state:' .. state
+    state_keys[state] = key
   end
-  return known
+  return key
 end
-local function state_key(state) return ROOT .. 'state:' .. state end
 
--- What has the right type keeps it while a script runs.
+local function expect_once(kind, key)
+  local found = call('TYPE', key).ok
+  if found == kind or found == 'none' then return end
+  error('WRONGTYPE ' .. key .. ' holds ' .. found .. ' where ' .. kind .. ' is expected', 0)
+end
+-- What has the right type keeps it while a script runs: of keys that many need it is asked once.
 local checked = {}
 local function expect(kind, key, ...)
   if not checked[key] then
-    local found = call('TYPE', key).ok
-    if found ~= kind and found ~= 'none' then
-      error('WRONGTYPE ' .. key .. ' holds ' .. found .. ' where ' .. kind .. ' is expected', 0)
-    end
+    expect_once(kind, key)
     checked[key] = true
   end
   if ... then expect(kind, ...) end
@@ -74,20 +81,61 @@ local function first_write(command, key, ...)
   error(answer, 0)
 end
 
--- The task's hash as a table; empty when there is none, or it ended longer ago than it is kept: then its state is answered,
--- too. In a listpack all fields at once cost less than a dozen that are asked for, of which each is looked for.
-local function load(key, now)
+-- Texts as they were looked up together, or were written since; false: nothing stands there.
+local stored = {}
+-- One look at many keys; at none of them, if at one stands something that is no text.
+local function look_up(keys)
+  local found, some = call('MGET', unpack(keys)), 0
+  for i, key in ipairs(keys) do
+    stored[key] = found[i]
+    if found[i] then some = some + 1 end
+  end
+  if call('EXISTS', unpack(keys)) > some then stored = {} end
+end
+
+-- Versions 1 and 2 were hashes, with the history in a ring of fields.
+local function load_hash(key)
   local found = pcall_redis('HGETALL', key)
-  if found.err then error('WRONGTYPE ' .. key .. ' holds something else than a hash', 0) end
-  local task = {}
+  if found.err then error('WRONGTYPE ' .. key .. ' holds something else than a task', 0) end
+  local task, ring = {}, {}
   for i = 1, #found, 2 do
-    if found[i + 1] ~= '' then task[found[i]] = found[i + 1] end
+    local at = string.match(found[i], '^e(%d+)$')
+    if at then
+      ring[tonumber(at)] = found[i + 1]
+    elseif found[i + 1] ~= '' then
+      task[found[i]] = found[i + 1]
+    end
   end
-  if task.v ~= '2' and task.v ~= '1' then
-    if not found[1] then return task, nil end
-    error('WRONGVERSION ' .. key .. ' has version ' .. tostring(task.v), 0)
+  if task.v ~= '2' and task.v ~= '1' then error('WRONGVERSION ' .. key .. ' has version ' .. tostring(task.v), 0) end
+  task.v = RECORD
+  local lines, all = {}, tonumber(task.events or 0)
+  for number = math.max(1, all - HISTORY + 1), all do
+    lines[#lines + 1] = ring[number % HISTORY]
   end
-  if task.outcome and task.state == task.outcome and task.endedAt + RETENTION <= now then return {}, task.state end
+  task.events = nil
+  if lines[1] then task.history = table.concat(lines, '\n') .. '\n' end
+  return task
+end
+
+-- The task's record as a table; empty when there is none, or it ended longer ago than it is kept: then its state is
+-- answered, too.
+local function load(key, now)
+  local packed = stored[key]
+  if packed == nil then packed = pcall_redis('GET', key) end
+  if not packed then return { v = RECORD }, nil end
+  local task
+  if type(packed) == 'table' then
+    task = load_hash(key)
+  else
+    local ok, found = pcall(cmsgpack.unpack, packed)
+    if not ok or type(found) ~= 'table' or found.v ~= RECORD then
+      error('WRONGVERSION ' .. key .. ' holds something else than a task of version ' .. RECORD, 0)
+    end
+    task = found
+  end
+  if task.outcome and task.state == task.outcome and task.endedAt + RETENTION <= now then
+    return { v = RECORD }, task.state
+  end
   return task, nil
 end
 
@@ -95,31 +143,34 @@ local function is_held(task, lease)
   return RUNNING[task.state] and task.lease == lease
 end
 
--- Both `task` and the hash get the fields. Empty and 0 are left out, but for `newest`, of which 0 is a time.
-local function write(key, task, fields)
-  local set, gone, last = {}, {}, 0
-  for name, value in pairs(fields) do
-    if type(value) == 'number' then value = text(value) end
-    if value == '' or (value == '0' and name ~= 'newest') then
-      if task[name] then gone[#gone + 1] = name end
-      task[name] = nil
-    else
-      if task[name] ~= value then
-        set[last + 1], set[last + 2] = name, value
-        last = last + 2
-      end
-      task[name] = value
-    end
+-- Adds one more event to a task that is going to be written; `at` is a text.
+local function note(task, at, what, who, detail)
+  local history = task.history or ''
+  if #history >= SHORT_HISTORY then
+    local _, lines = string.gsub(history, '\n', '\n')
+    if lines >= HISTORY then history = string.sub(history, string.find(history, '\n', 1, true) + 1) end
   end
-  call('HSET', key, unpack(set))
-  if gone[1] then call('HDEL', key, unpack(gone)) end
+  task.history = history .. at .. '|' .. what .. '|' .. who .. '|' .. detail .. '\n'
 end
 
--- Adds one more event to the fields that are going to be written.
-local function note(fields, task, now, what, who, detail)
-  local count = (task.events or 0) + 1
-  fields.v, fields.updated, fields.events = '2', fields.updated or now, count
-  fields['e' .. (count % HISTORY)] = text(now) .. '|' .. what .. '|' .. who .. '|' .. detail
+-- Records that are written together by `flush`: only after a write that a full store would have refused.
+local records = {}
+local function write_later(key, task)
+  local packed = cmsgpack.pack(task)
+  stored[key], records[key] = packed, packed
+end
+
+-- Both `task` and its record get the fields, but what is empty or 0; of `newest` 0 is a time. `ttl`: it is kept so long,
+-- in ms; nil: until it has ended.
+local function write(key, task, fields, ttl)
+  for name, value in pairs(fields) do
+    if type(value) == 'number' then value = text(value) end
+    if value == '' or (value == '0' and name ~= 'newest') then value = nil end
+    task[name] = value
+  end
+  local packed = cmsgpack.pack(task)
+  stored[key], records[key] = packed, nil
+  if ttl then call('SET', key, packed, 'PX', ttl) else call('SET', key, packed) end
 end
 
 -- Changes of zsets that nothing in the same run of a script reads: written together by `flush`, each zset's in one command.
@@ -135,23 +186,30 @@ local function later(key, member, score)
 end
 local function flush()
   for key, changes in pairs(put_off) do
-    local added, removed = {}, {}
+    local added, removed, last, gone = {}, {}, 0, 0
     for member, score in pairs(changes) do
       if score then
-        added[#added + 1], added[#added + 2] = score, member
+        added[last + 1], added[last + 2], last = score, member, last + 2
       else
-        removed[#removed + 1] = member
+        gone = gone + 1
+        removed[gone] = member
       end
     end
     if removed[1] then call('ZREM', key, unpack(removed)) end
     if added[1] then call('ZADD', key, unpack(added)) end
   end
   put_off = {}
+  local set, last = {}, 0
+  for key, packed in pairs(records) do
+    set[last + 1], set[last + 2], last = key, packed, last + 2
+  end
+  if last > 0 then call('MSET', unpack(set)) end
+  records = {}
 end
 
-local function index(id, from, to, now)
+local function index(id, from, to, at)
   if from and from ~= to then later(state_key(from), id, false) end
-  later(state_key(to), id, text(now))
+  later(state_key(to), id, at)
 end
 
 -- The number after this one; in a new epoch it is greater than all of older ones, and counts on.

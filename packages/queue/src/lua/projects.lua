@@ -12,7 +12,7 @@ for i, project in ipairs(found) do
   local running = held(LEASES .. ':' .. project, now)
   local share = call('HGET', SHARES, project) or ''
   local own = is_project_paused(project)
-  local forge = split(project)
+  local forge = forge_of(project)
   local paused = own or all or (has_pauses() and call('HEXISTS', PAUSES, 'forge:' .. forge) == 1)
   if waiting + running > 0 or own or share ~= '' then
     rows[#rows + 1] = { project, known[1] or '', text(waiting), text(running), share, paused and '1' or '' }

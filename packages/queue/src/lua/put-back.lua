@@ -46,10 +46,10 @@ else
 end
 
 let_go(ID, project)
-note(change, task, now, is_fault and 'retrying' or 'released', task.owner or '', ARGV[8])
+note(task, text(now), is_fault and 'retrying' or 'released', task.owner or '', ARGV[8])
 change.owner = ''
 write(KEY, task, change)
-index(ID, from, 'waiting', now)
+index(ID, from, 'waiting', text(now))
 place(ID, project, task, now, false)
 enter(project)
 flush()

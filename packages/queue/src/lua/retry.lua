@@ -19,12 +19,12 @@ else
   change.wTrigger, change.wPriority, change.wCommand, change.wHead = ARGV[6], ARGV[7], '', task.cHead or ''
   change.wQueued, change.errorCode, change.errorMessage = now, '', ''
 end
-note(change, task, now, 'retried', ARGV[5], '')
-call('PERSIST', KEY)
-write(KEY, task, change)
-index(ID, from, 'waiting', now)
-recall(project, task)
+-- Redis takes this when it is full, and what follows with it.
 call('ZREM', PARKED, ID)
+note(task, text(now), 'retried', ARGV[5], '')
+write(KEY, task, change)
+index(ID, from, 'waiting', text(now))
+recall(project, task)
 place(ID, project, task, now, from == 'waiting')
 flush()
 wake()

@@ -19,23 +19,15 @@ local SHARES = ROOT .. 'shares'
 local PAUSES = ROOT .. 'pauses'
 local ASIDE = ROOT .. 'aside'
 
-local forge_by, id_by = {}, {}
-local function project_of(id)
-  local project, forge, own = string.match(id, '^[^:]+:(([^:]+):(.+)):[^:]+$')
-  if project then forge_by[project], id_by[project] = forge, own end
-  return project
-end
-local function split(project)
-  if not forge_by[project] then forge_by[project], id_by[project] = string.match(project, '^([^:]+):(.+)$') end
-  return forge_by[project], id_by[project]
-end
+local function project_of(id) return string.match(id, '^[^:]+:([^:]+:.+):[^:]+$') end
+local function forge_of(project) return string.match(project, '^[^:]+') end
 local function ready_key(project) return ROOT .. 'ready:' .. project end
 local function project_key(project) return ROOT .. 'project:' .. project end
 local function turns_key(forge) return ROOT .. 'turns:' .. forge end
 local function expect_places(project)
   expect('zset', ready_key(project))
   expect('zset', DUE)
-  expect('zset', turns_key((split(project))))
+  expect('zset', turns_key(forge_of(project)))
 end
 
 -- Whether anything is paused, looked up once.
@@ -71,17 +63,17 @@ local function next_arrival()
   return arrival
 end
 
-local function turn_member(project)
-  local _, id = split(project)
-  return string.format('%015d:%s', next_arrival(), id)
+local function turn_member(forge, project)
+  return string.format('%015d', next_arrival()) .. string.sub(project, #forge + 1)
 end
+local function project_in(forge, member) return forge .. string.sub(member, 16) end
 
 -- The project gets in turn if it is not, has something ready, and is not held back by a pause. `known`: its turn and finish
 -- if they were read already; `is_ready`: it is known to have something.
 local forges_known, virtual_time = {}, nil
 local function enter(project, known, is_ready)
   known = known or call('HMGET', project_key(project), 'turn', 'finish')
-  local forge = split(project)
+  local forge = forge_of(project)
   -- Looked up, for the turns may have been lost: then each event brings its project back.
   if known[1] and call('ZSCORE', turns_key(forge), known[1]) then return end
   if is_project_paused(project) then return end
@@ -94,7 +86,7 @@ local function enter(project, known, is_ready)
   call('ZADD', PROJECTS, 0, project)
   call('ZREM', IDLE, project)
   is_mended('project:' .. project)
-  local turn = turn_member(project)
+  local turn = turn_member(forge, project)
   call('ZADD', turns_key(forge), text(math.max(virtual_time, tonumber(known[2] or 0))), turn)
   call('HSET', project_key(project), 'turn', turn)
 end
@@ -102,7 +94,7 @@ end
 -- Projects whose hash says that they are in turn. They are looked up together at the end, as `enter` does one by one.
 local supposed = {}
 local function suppose(project, turn)
-  local forge = split(project)
+  local forge = forge_of(project)
   local those = supposed[forge] or { projects = {}, turns = {} }
   supposed[forge] = those
   local at = #those.turns + 1
@@ -120,7 +112,7 @@ end
 local function leave(project)
   local turn = call('HGET', project_key(project), 'turn')
   if not turn then return end
-  call('ZREM', turns_key((split(project))), turn)
+  call('ZREM', turns_key(forge_of(project)), turn)
   call('HDEL', project_key(project), 'turn')
 end
 
@@ -178,22 +170,21 @@ local function place(id, project, task, now, waited, known)
 end
 
 local function expect_leases(project)
-  expect('zset', LEASES)
-  expect('zset', LEASES .. ':' .. (split(project)))
-  expect('zset', LEASES .. ':' .. project)
+  expect('zset', LEASES, LEASES .. ':' .. forge_of(project), LEASES .. ':' .. project)
 end
 
-local function hold(id, project, until_ms)
-  local expiry = text(until_ms)
+-- `expiry` is a text.
+local function hold(id, project, expiry)
   call('ZADD', LEASES .. ':' .. project, expiry, id)
   later(LEASES, id, expiry)
-  later(LEASES .. ':' .. (split(project)), id, expiry)
+  later(LEASES .. ':' .. forge_of(project), id, expiry)
 end
 
+-- Its first write may be the first of a script.
 local function let_go(id, project)
-  call('ZREM', LEASES .. ':' .. project, id)
+  first_write('ZREM', LEASES .. ':' .. project, id)
   later(LEASES, id, false)
-  later(LEASES .. ':' .. (split(project)), id, false)
+  later(LEASES .. ':' .. forge_of(project), id, false)
 end
 
 local function held(key, now)

@@ -126,11 +126,16 @@ describe('a server process', () => {
     await using queue = await queueOf(redis.port);
     await using server = await startServerProcess(redis.port);
     await server.post(7, key);
-    await operator.hset('{drydock}:task:review:gitlab:42:7', 'fieldOfTheFuture', 'precious');
+    const taskKey = '{drydock}:task:review:gitlab:42:7';
+    const addField = `local task = cmsgpack.unpack(redis.call('GET', KEYS[1]))
+      task.fieldOfTheFuture = 'precious'
+      redis.call('SET', KEYS[1], cmsgpack.pack(task))`;
+    await operator.eval(addField, 1, taskKey);
 
     expect(await server.post(7, {}, aHook({ iid: 7, title: 'other' }))).toMatchObject({ outcome: 'coalesced' });
 
-    expect(await operator.hget('{drydock}:task:review:gitlab:42:7', 'fieldOfTheFuture')).toBe('precious');
+    const readField = `return cmsgpack.unpack(redis.call('GET', KEYS[1])).fieldOfTheFuture`;
+    expect(await operator.eval(readField, 1, taskKey)).toBe('precious');
     expect(await drain(queue)).toHaveLength(1);
   });
 });
