@@ -42,6 +42,9 @@ export function runIdOf(taskId: TaskId, launch: number): RunId {
 export const Member = z.strictObject({ v: z.literal(1), role: Role, isSelf: z.boolean(), isBot: z.boolean() });
 export type Member = z.infer<typeof Member>;
 
+/** The longest that a run waits for its pod: a day. */
+export const longestStartSeconds = 86_400;
+
 /** Asks to begin launch `launch` of a task. An older launch of the same task loses its token. */
 export const RunRequest = z.strictObject({
   v: z.literal(1),
@@ -52,6 +55,8 @@ export const RunRequest = z.strictObject({
   trigger: Trigger,
   /** `exchange`: nobody is told a token; the run's own pod exchanges its identity for one. Absent: `grant`. */
   credential: z.enum(['grant', 'exchange']).optional(),
+  /** With `exchange`: how long the scheduler waits for the pod, so that its run does not end before it begins. */
+  startSeconds: z.int().min(0).max(longestStartSeconds).optional(),
   /** The policy that was chosen for the project, by the name that its budget of a day goes by. Absent: the gateway's own. */
   policy: z.strictObject({ name: z.string().min(1).max(253), review: ReviewPolicy }).optional(),
 });

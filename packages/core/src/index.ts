@@ -91,6 +91,7 @@ export {
   RunsQuery,
   StateRequest,
   StateWritten,
+  longestStartSeconds,
   runIdOf,
 } from './control-protocol.ts';
 export {

@@ -189,6 +189,9 @@ describe('the control side of the gateway', () => {
 
       expect([refused.status, wireOf(refused)]).toMatchObject([424, { class: 'blocked', code: 'gateway.no_exchange' }]);
       expect(first).toEqual({ kind: 'to-exchange', runId: runIdFor(reviewable), deadlineSeconds: 900 });
+      const waiting = (await withPods.store.get(runIdFor(reviewable)))?.record;
+      const untilMs = (waiting?.startedAtMs ?? NaN) + (700 + 120) * 1000; // of the wait for its pod, not of the run
+      expect(waiting).toMatchObject({ startSeconds: 700, deadlineAtMs: untilMs });
       expect(again).toEqual(first);
       const pod = { podUid: 'uid', tokenHash: 'hash' };
       expect(await withPods.store.exchange(runIdFor(reviewable), pod, Date.now())).toEqual({ kind: 'exchanged' });

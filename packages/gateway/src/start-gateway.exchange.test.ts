@@ -9,6 +9,7 @@ import {
   type Log,
   type LogFacts,
 } from '@drydock/core';
+import { ManualClock } from '@drydock/testkit';
 import type { IdentityReviewer, ReviewedToken, SeenPod } from './exchange/identity-reviewer.ts';
 import { aRunRecord } from './runs/run-builders.ts';
 import { TestGateway, type Answer } from './test-gateway.ts';
@@ -207,6 +208,33 @@ describe('the exchange of an identity for the token of a run', () => {
     kube.isDown = false;
 
     expect((await exchange(identity)).status).toBe(200);
+  });
+
+  it('begins the time of the run, however long its pod took to come', async () => {
+    const clock = new ManualClock();
+    const identities = { reviewer: kube, namespace, serviceAccount: 'drydock-agent', audience };
+    await using later = await TestGateway.start({
+      gitlab: { url: 'http://127.0.0.1:1', token: 'none' },
+      identities,
+      clock,
+    });
+    const startedAtMs = clock.nowMs();
+    const { context } = aRunRecord();
+    const hasty = {
+      ...context,
+      policy: { ...context.policy, budget: { ...context.policy.budget, deadlineSeconds: 60 } },
+    };
+    const deadlineAtMs = startedAtMs + 720_000;
+    await later.store.start({ ...aRunRecord(), context: hasty, startSeconds: 600, startedAtMs, deadlineAtMs }, null);
+    const body = { v: 1, runId, preflight: clean };
+
+    await clock.advance(700_000); // of a minute of its own
+    const { token } = RunToken.parse((await later.agent(kube.addPod('dd-1'), 'POST', agentRoutes.exchange, body)).json);
+    await clock.advance(60_000);
+
+    expect((await later.agent(token, 'GET', agentRoutes.context)).status).toBe(200);
+    await clock.advance(800_000);
+    expect((await later.agent(token, 'GET', agentRoutes.context)).status).toBe(401);
   });
 
   it('lets no other route take an identity, and knows no exchange without Kubernetes', async () => {

@@ -137,7 +137,7 @@ export class TestGateway implements AsyncDisposable {
 
   /** Asks for a launch whose pod will fetch its token. */
   requestPodRun(of: Reviewable, launch = 1): Promise<Answer> {
-    return this.control('POST', '/runs', { ...runRequest(of, launch), credential: 'exchange' });
+    return this.control('POST', '/runs', { ...runRequest(of, launch), credential: 'exchange', startSeconds: 700 });
   }
 
   /** Starts a launch that must be granted. */

@@ -9,6 +9,7 @@ import {
   Secret,
   StaleError,
   attemptOf,
+  longestStartSeconds,
   runIdOf,
   unreachable,
   type DiffRefs,
@@ -23,7 +24,7 @@ import type { LeasedTask } from '@drydock/queue';
 import type { Ending } from './ending.ts';
 import { disruptionsOf, ranOutOfMemory } from './failure-ending.ts';
 import { StopSignal, type Heartbeat } from './heartbeat.ts';
-import type { AgentExit } from './launchers/launcher.ts';
+import type { AgentExit, Launcher } from './launchers/launcher.ts';
 import { PodSettings, podAfterOom } from './launchers/pod-settings.ts';
 import type { AppliedPolicy } from './policies/policy-source.ts';
 import { adoptAgent, revoke, runAgent } from './run-agent.ts';
@@ -110,7 +111,7 @@ export class Attempt {
     const { taskId, subject } = this.#task;
     const { headSha } = diffRefs;
     this.#held.heartbeat.check();
-    const credential = launcher.credential === 'exchange' ? { credential: launcher.credential } : {};
+    const credential = launcher.credential === 'exchange' ? exchangeOf(launcher) : {};
     const { name = null, review } = this.#policy ?? {};
     const policy = name === null || review === undefined ? {} : { policy: { name, review } };
     const grant = await gateway.startRun(
@@ -287,6 +288,12 @@ export class Attempt {
   #tellLastWords(runId: string, lastWords: string): void {
     if (lastWords !== '') this.#ports.log.warn({ runId, lastWords }, 'agent left no result');
   }
+}
+
+/** Its pod has time until then to ask for the token: none of its run's own. */
+function exchangeOf({ startSeconds }: Launcher) {
+  const start = startSeconds === undefined ? {} : { startSeconds: Math.min(startSeconds, longestStartSeconds) };
+  return { credential: 'exchange', ...start } as const;
 }
 
 /** What a person would wonder about or has to mend; that a repository wants no review is known to its people. */

@@ -24,6 +24,7 @@ import type { Mirrors } from '../git/mirrors.ts';
 import { budgetDay, isDaySpent, limitsOfPolicy } from '../model/reserve-call.ts';
 import type { MarkerKeys } from '../publish/marker.ts';
 import { readEarlierFindings } from '../publish/read-earlier-findings.ts';
+import { firstDeadlineMs } from '../runs/run-deadline.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import { createRunToken, hashRunToken } from '../runs/run-token.ts';
 import { taskDelimiter } from './delimiter.ts';
@@ -48,8 +49,8 @@ export interface StartPorts extends MaybeExchange {
   readonly reach?: ReachPoint | undefined;
 }
 
-/** Time for an agent to be started and to hand in its result around its own deadline. */
-const deadlineGraceMs = 120_000;
+/** For a scheduler that does not say how long a pod may take. */
+const usualStartSeconds = 900;
 const maxDescriptionChars = 64_000;
 const maxTitleChars = 1000;
 
@@ -181,15 +182,16 @@ async function grant(
   ports: StartPorts,
   context: TaskContext,
   projectPath: string,
-  { credential = 'grant', policy }: RunRequest,
+  { credential = 'grant', startSeconds = usualStartSeconds, policy }: RunRequest,
 ): Promise<RunGrant> {
   const runId = runIdOf(context.taskId, context.launch);
   const token = credential === 'grant' ? createRunToken(ports.randomBytes) : null;
   const startedAtMs = ports.clock.nowMs();
   const { deadlineSeconds } = context.policy.budget;
-  const deadlineAtMs = startedAtMs + deadlineSeconds * 1000 + deadlineGraceMs;
+  const start = token === null ? { startSeconds } : {};
+  const deadlineAtMs = firstDeadlineMs({ context, startedAtMs, ...start });
   const named = policy === undefined ? {} : { policyName: policy.name };
-  const record = { v: 1, runId, context, projectPath, ...named, startedAtMs, deadlineAtMs } as const;
+  const record = { v: 1, runId, context, projectPath, ...named, ...start, startedAtMs, deadlineAtMs } as const;
   const started = await ports.store.start(record, token === null ? null : hashRunToken(token));
   ports.reach?.('run.recorded');
   switch (started) {

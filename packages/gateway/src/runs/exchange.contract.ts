@@ -21,7 +21,7 @@ export function exchangeContract(open: () => Promise<RunStore>): void {
       await store.start(aRunRecord(), null);
 
       expect(await exchange('pod-1', 'hash-1')).toEqual({ kind: 'exchanged' });
-      expect((await store.findByToken('hash-1'))?.record).toEqual(aRunRecord());
+      expect((await store.findByToken('hash-1'))?.record).toMatchObject({ runId: aRunRecord().runId });
     });
 
     it('is for the first pod, and for no other', async () => {
@@ -105,6 +105,61 @@ export function exchangeContract(open: () => Promise<RunStore>): void {
       await store.start(aRunRecord(), null);
       expect(await store.findByToken('hash-2')).toBeNull();
       expect(await exchange('pod-2', 'hash-3')).toEqual({ kind: 'exchanged' });
+    });
+
+    describe('begins the time of the run', () => {
+      /** Half an hour for the pod, and a quarter for the work. */
+      const waiting = { ...aRunRecord(), startSeconds: 1800, startedAtMs: 1000, deadlineAtMs: 1_921_000 };
+      const { runId } = waiting;
+      const result = JSON.stringify({
+        ...{ v: 1, runId },
+        result: { kind: 'failed', class: 'transient', code: 'model.overloaded', message: 'm', retryAfterMs: null },
+      });
+      const late = { kind: 'refused', why: 'late' };
+
+      it('which is whole, however late its pod comes within the time for that', async () => {
+        await store.start(waiting, null);
+        expect(await exchange('pod-1', 'hash-1', 1_900_000)).toEqual({ kind: 'exchanged' });
+
+        const deadlineAtMs = 1_900_000 + 1_800_000 + 900_000 + 120_000;
+        expect(await store.findByToken('hash-1')).toMatchObject({ record: { ...waiting, deadlineAtMs } });
+        expect(await store.storeResult(runId, result, deadlineAtMs + 1)).toEqual(late);
+        expect(await store.storeResult(runId, result, deadlineAtMs)).toEqual({ kind: 'stored' });
+      });
+
+      it('but not for a pod that comes too late', async () => {
+        await store.start(waiting, null);
+
+        expect(await exchange('pod-1', 'hash-1', 1_921_001)).toEqual(late);
+      });
+
+      it('once: neither the same pod nor the same launch begins it anew', async () => {
+        await store.start(waiting, null);
+        await exchange('pod-1', 'hash-1', 1_900_000);
+        const begun = (await store.get(runId))?.record.deadlineAtMs;
+
+        expect(await exchange('pod-1', 'hash-2', 1_990_000)).toEqual({ kind: 'exchanged' });
+        await store.start({ ...waiting, startedAtMs: 1_990_000, deadlineAtMs: 3_910_000 }, null);
+
+        expect((await store.findByToken('hash-2'))?.record.deadlineAtMs).toBe(begun);
+      });
+
+      it('also of one that was recorded before there was a time for its pod', async () => {
+        const old = { ...aRunRecord(), startedAtMs: 1000, deadlineAtMs: 1_021_000 };
+        await store.start(old, null);
+        await exchange('pod-1', 'hash-1', 1_000_000);
+
+        expect((await store.get(runId))?.record.deadlineAtMs).toBe(1_000_000 + 900_000 + 120_000);
+      });
+
+      it('and a grant of its token ends that', async () => {
+        await store.start(waiting, null);
+        await exchange('pod-1', 'hash-1', 1_900_000);
+
+        await store.start(aRunRecord(), 'hash-2');
+
+        expect((await store.findByToken('hash-2'))?.record).toEqual(aRunRecord());
+      });
     });
 
     it('is dead with its run', async () => {

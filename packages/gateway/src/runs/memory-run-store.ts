@@ -7,6 +7,7 @@ import {
   type Publication,
   type RunId,
 } from '@drydock/core';
+import { exchangedDeadlineMs } from './run-deadline.ts';
 import {
   progressLimits,
   usageOf,
@@ -37,6 +38,8 @@ interface MemoryRun extends Spending {
   tokenHash: string | null;
   /** Null: its token was given to who asked for the run. */
   exchange: { podUid: string | null; isUsed: boolean } | null;
+  /** Since it was exchanged. */
+  deadlineAtMs: number | null;
   isRevoked: boolean;
   resultJson: string | null;
   publication: Publication | null;
@@ -73,7 +76,7 @@ export class MemoryRunStore implements RunStore {
     const run = known ?? newRun(record);
     if (known === undefined) this.#runs.set(record.runId, run);
     run.record = record;
-    if (tokenHash !== null) Object.assign(run, { tokenHash, exchange: null });
+    if (tokenHash !== null) Object.assign(run, { tokenHash, exchange: null, deadlineAtMs: null });
     else if (run.exchange === null) Object.assign(run, { tokenHash: null, exchange: { podUid: null, isUsed: false } });
     this.#forgetOldest();
     return 'started';
@@ -88,7 +91,8 @@ export class MemoryRunStore implements RunStore {
     if (exchange === null) return { kind: 'refused', why: 'granted' };
     if (exchange.podUid !== null && exchange.podUid !== podUid) return { kind: 'replayed', why: 'other-pod' };
     if (exchange.isUsed) return { kind: 'replayed', why: 'token-used' };
-    if (nowMs > run.record.deadlineAtMs) return { kind: 'refused', why: 'late' };
+    if (nowMs > deadlineOf(run)) return { kind: 'refused', why: 'late' };
+    run.deadlineAtMs ??= exchangedDeadlineMs(run.record, nowMs);
     exchange.podUid = podUid;
     run.tokenHash = tokenHash;
     return { kind: 'exchanged' };
@@ -119,7 +123,7 @@ export class MemoryRunStore implements RunStore {
     if (run.isRevoked) return { kind: 'refused', why: 'revoked' };
     if (this.#isSuperseded(run)) return { kind: 'refused', why: 'superseded' };
     if (run.resultJson !== null) return run.resultJson === resultJson ? { kind: 'same' } : { kind: 'conflict' };
-    if (nowMs > run.record.deadlineAtMs) return { kind: 'refused', why: 'late' };
+    if (nowMs > deadlineOf(run)) return { kind: 'refused', why: 'late' };
     run.resultJson = resultJson;
     return { kind: 'stored' };
   }
@@ -222,7 +226,7 @@ export class MemoryRunStore implements RunStore {
 
   #view(run: MemoryRun): StoredRun {
     return {
-      record: run.record,
+      record: { ...run.record, deadlineAtMs: deadlineOf(run) },
       isSuperseded: this.#isSuperseded(run),
       isRevoked: run.isRevoked,
       result: run.resultJson === null ? null : AgentResult.parse(JSON.parse(run.resultJson)).result,
@@ -261,6 +265,7 @@ function newRun(record: RunRecord): MemoryRun {
     record,
     tokenHash: null,
     exchange: null,
+    deadlineAtMs: null,
     isRevoked: false,
     resultJson: null,
     publication: null,
@@ -269,6 +274,10 @@ function newRun(record: RunRecord): MemoryRun {
     progressBytes: 0,
     reservations: new Set(),
   };
+}
+
+function deadlineOf({ deadlineAtMs, record }: MemoryRun): number {
+  return deadlineAtMs ?? record.deadlineAtMs;
 }
 
 /** Each policy that has a name has a budget of its own for the day. */

@@ -1,7 +1,7 @@
 /**
  * Runs in Redis. Keys begin with `<prefix>{drydock}:gateway:` (the braces keep them in one slot of a cluster); all have
  * a time to live:
- *   run:<runId>        hash: record, tokenHash, toExchange, podUid, tokenUsed, revoked, result, publication, seq, sums of
+ *   run:<runId>        hash: record, tokenHash, toExchange, podUid, deadlineAtMs (once exchanged), tokenUsed, revoked, result, publication, seq, sums of
  *                      usage and spending, and one field for each reservation that is not settled
  *   newest:<task>      the newest launch of a task (the first part of its run ids)
  *   token:<hash>       the run id of a token
@@ -14,6 +14,7 @@ import { readFileSync } from 'node:fs';
 import { AgentResult, ProgressEvent, Publication, RunId, type ProgressEntry } from '@drydock/core';
 import { luaScript, translateRedisError, type RedisConnection, type RedisLua } from '@drydock/queue';
 import { z } from 'zod';
+import { exchangedDeadlineMs } from './run-deadline.ts';
 import {
   RunRecord,
   progressLimits,
@@ -71,7 +72,16 @@ export class RedisRunStore implements RunStore {
     const isLate = nowMs > deadlineAtMs ? 1 : 0;
     const reply = await this.#run(exchangeRun, {
       keys: this.#runKeys(runId),
-      args: [runId, context.launch, podUid, tokenHash, isLate, this.#keepSeconds, this.#key('token:')],
+      args: [
+        runId,
+        context.launch,
+        podUid,
+        tokenHash,
+        isLate,
+        this.#keepSeconds,
+        this.#key('token:'),
+        exchangedDeadlineMs(known.record, nowMs),
+      ],
     });
     if (reply === 'exchanged') return { kind: reply };
     if (reply === 'other-pod' || reply === 'token-used') return { kind: 'replayed', why: reply };
@@ -229,7 +239,8 @@ export class RedisRunStore implements RunStore {
     fields: Readonly<Record<string, string>>,
   ): Promise<StoredRun | null> {
     if (fields['record'] === undefined) return null;
-    const record = RunRecord.parse(JSON.parse(fields['record']));
+    const begun = RunRecord.parse(JSON.parse(fields['record']));
+    const record = { ...begun, deadlineAtMs: Number(fields['deadlineAtMs'] ?? begun.deadlineAtMs) };
     const newest = count((await redis.get(this.#runKeys(runId)[1])) ?? undefined);
     const { result, publication } = fields;
     return {

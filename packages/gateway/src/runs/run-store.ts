@@ -28,7 +28,9 @@ export const RunRecord = z.strictObject({
   /** Whose policy it is, and so whose budget of the day pays; absent: the gateway's own. */
   policyName: z.string().max(253).optional(),
   startedAtMs: z.int(),
-  /** After this the token is dead and a result is refused. */
+  /** Of a run whose pod exchanges its identity: how long until it does, and then until its agent works. */
+  startSeconds: z.int().min(0).optional(),
+  /** After this the token is dead and a result is refused; before an exchange: it cannot be exchanged any more. */
   deadlineAtMs: z.int(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
@@ -113,8 +115,8 @@ export interface RunStore {
    */
   start(record: RunRecord, tokenHash: string | null): Promise<'started' | 'superseded' | 'revoked'>;
   /**
-   * Gives the run to the first pod that asks. The same pod may ask again, whose answer was lost: the newest token counts,
-   * and only as long as none was used.
+   * Gives the run to the first pod that asks, and moves its deadline: its time begins. The same pod may ask again, whose
+   * answer was lost: the newest token counts, and only as long as none was used.
    */
   exchange(runId: RunId, pod: PodExchange, nowMs: number): Promise<Exchanged>;
 

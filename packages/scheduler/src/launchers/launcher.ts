@@ -60,6 +60,8 @@ export type LeftMs = () => number;
 export interface Launcher {
   /** How an agent comes by its run token: it is handed over (`grant`), or its pod exchanges its identity for it. */
   readonly credential: 'grant' | 'exchange';
+  /** With `exchange`: how long it waits for a pod until its agent works, whatever may hold it up. */
+  readonly startSeconds?: number;
   /** Agents go on when their scheduler ends, and another one may adopt them. Else they end with it. */
   readonly outlivesUs: boolean;
   /**

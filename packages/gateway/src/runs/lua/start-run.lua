@@ -16,7 +16,7 @@ redis.call('HSET', KEYS[1], 'record', ARGV[3])
 if ARGV[4] == '' then
   redis.call('HSET', KEYS[1], 'toExchange', '1')
 else
-  redis.call('HDEL', KEYS[1], 'toExchange', 'podUid', 'tokenUsed')
+  redis.call('HDEL', KEYS[1], 'toExchange', 'podUid', 'deadlineAtMs', 'tokenUsed')
   redis.call('HSET', KEYS[1], 'tokenHash', ARGV[4])
   redis.call('SET', ARGV[6] .. ARGV[4], ARGV[1], 'EX', ARGV[5])
 end

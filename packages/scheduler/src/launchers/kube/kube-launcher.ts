@@ -56,6 +56,11 @@ export class KubeLauncher implements Launcher {
   readonly #settings: KubeLauncherSettings;
   readonly #ports: KubeLauncherPorts;
 
+  get startSeconds(): number {
+    const { pendingLimitMs, startLimitMs, pullGraceMs } = this.#settings;
+    return Math.ceil((pendingLimitMs + startLimitMs + 2 * pullGraceMs) / 1000); // each of two images may be late
+  }
+
   constructor(settings: KubeLauncherSettings, ports: KubeLauncherPorts) {
     this.#settings = settings;
     this.#ports = ports;
