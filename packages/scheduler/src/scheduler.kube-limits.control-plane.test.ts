@@ -46,11 +46,11 @@ describe('a task in a cluster', () => {
     gateway = new WorldGateway();
     schedulers = [];
     gateway.grant = (request) => ({ kind: 'to-exchange', runId: gateway.record(request), deadlineSeconds: 600 });
-  }, 120_000);
+  });
   afterEach(async () => {
     await Promise.all(schedulers.map((scheduler) => scheduler.stop()));
     await stage[Symbol.asyncDispose]();
-  }, 120_000);
+  });
 
   async function start(pod: PodSettings, changes: Partial<KubeLauncherSettings> = {}) {
     const staged = await stage.startLauncher(changes);
@@ -73,7 +73,7 @@ describe('a task in a cluster', () => {
     if (found === null) throw new Error('there is no such task');
     return found;
   };
-  const inState = (state: string) => eventually(async () => (await task()).state === state, 60_000);
+  const inState = (state: string) => eventually(async () => (await task()).state === state);
 
   /** What the agent of a launch may use of memory, as its pod says. */
   async function memoryOf(launch: number): Promise<string | undefined> {
@@ -111,7 +111,7 @@ describe('a task in a cluster', () => {
       expect(await task()).toMatchObject({ launch: 2, failures: 1 });
       expect(gateway.states.map((state) => ('willRetry' in state ? state.willRetry : null))).toContain(true);
       expect(gateway.published).toEqual([sha('a')]);
-    }, 120_000);
+    });
 
     it('row 35: is tried no third time', async () => {
       await start(pod);
@@ -123,8 +123,8 @@ describe('a task in a cluster', () => {
       await inState('dead');
       expect(await task()).toMatchObject({ launch: 2, lastError: { code: 'run.out_of_memory' } });
       expect(gateway.states.at(-1)).toMatchObject({ kind: 'failed', willRetry: false });
-      await eventually(async () => (await stage.jobs()).length === 0, 60_000);
-    }, 120_000);
+      await eventually(async () => (await stage.jobs()).length === 0);
+    });
 
     it('has what others have when it was another fault', async () => {
       await start(pod);
@@ -133,7 +133,7 @@ describe('a task in a cluster', () => {
       await stage.end(runIdOf(taskId, 1), 1);
 
       expect(await memoryOf(2)).toBe('1Gi');
-    }, 120_000);
+    });
   });
 
   /** Resolves once the API server refuses what the quota does not allow. */
@@ -183,7 +183,7 @@ describe('a task in a cluster', () => {
         const { launch: newest } = await task();
         const runs = (await stage.pods()).map(({ metadata }) => metadata.labels['drydock.dev/run']);
         return runs.includes(runIdOf(taskId, newest)) && newest;
-      }, 60_000);
+      });
       await reviews(launch);
 
       await inState('done');
@@ -192,7 +192,7 @@ describe('a task in a cluster', () => {
       expect(gateway.published).toEqual([sha('a')]);
       // Each launch asks for its Job once: who is refused does not ask again and again.
       expect(proxy.requests.filter(({ verb }) => verb === 'create')).toHaveLength(launch);
-      await eventually(async () => (await stage.jobs()).length + (await stage.pods()).length === 0, 60_000);
+      await eventually(async () => (await stage.jobs()).length + (await stage.pods()).length === 0);
     },
     120_000,
   );
