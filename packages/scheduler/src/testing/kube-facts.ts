@@ -14,6 +14,7 @@ export function aJob(changes: Partial<JobFacts> = {}): JobFacts {
     createdAtMs: 0,
     isDeleting: false,
     deadlineSeconds: 1200,
+    runSeconds: 900,
     isSuspended: false,
     failure: null,
     isComplete: false,

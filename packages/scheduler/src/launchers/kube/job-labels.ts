@@ -11,7 +11,12 @@ export const labelNames = {
   instance: 'drydock.dev/instance',
 } as const;
 
-export const annotationNames = { taskId: 'drydock.dev/task-id', specHash: 'drydock.dev/spec-hash' } as const;
+export const annotationNames = {
+  taskId: 'drydock.dev/task-id',
+  specHash: 'drydock.dev/spec-hash',
+  /** How long its agent may work: settings change between a launch and an adoption. */
+  runSeconds: 'drydock.dev/run-seconds',
+} as const;
 
 const agentName = 'drydock-agent';
 const manager = 'drydock';

@@ -96,7 +96,11 @@ export function buildJob(run: JobRun, settings: JobSettings, pod: PodSettings, s
       name: jobName(run.runId, spare),
       namespace: settings.namespace,
       labels,
-      annotations: { [annotationNames.taskId]: run.taskId, [annotationNames.specHash]: specHash({ labels, spec }) },
+      annotations: {
+        [annotationNames.taskId]: run.taskId,
+        [annotationNames.specHash]: specHash({ labels, spec }),
+        [annotationNames.runSeconds]: String(run.deadlineSeconds),
+      },
     },
     spec,
   };

@@ -79,8 +79,7 @@ export class KubeLauncher implements Launcher {
   async adopt(runId: RunId, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit | null> {
     const job = await this.#findOrLeave(runId, signal);
     if (job === null || !('uid' in job)) return job;
-    const deadlineSeconds = Math.max(0, (job.deadlineSeconds ?? 0) - this.#settings.startAllowanceSeconds);
-    return this.#follow(job, deadlineSeconds, signal, leftMs);
+    return this.#follow(job, this.#runSecondsOf(job), signal, leftMs);
   }
 
   isAtWork(runId: RunId): boolean {
@@ -88,6 +87,11 @@ export class KubeLauncher implements Launcher {
     const held = board.podsOf(runId);
     if (held.length > 0 && held.every(isOver)) return false;
     return board.jobsOf(runId).some(({ isDeleting, finishedAtMs }) => !isDeleting && finishedAtMs === null);
+  }
+
+  /** Where the Job does not tell it: by what was added to it, if that is still the same. */
+  #runSecondsOf({ runSeconds, deadlineSeconds }: JobFacts): number {
+    return runSeconds ?? Math.max(0, (deadlineSeconds ?? 0) - this.#settings.startAllowanceSeconds);
   }
 
   async forget(runId: RunId, leftMs: LeftMs): Promise<void> {

@@ -20,6 +20,8 @@ export interface JobFacts {
   readonly createdAtMs: number;
   /** From its start to its end by Kubernetes' clock; null: it has none. */
   readonly deadlineSeconds: number | null;
+  /** How long its agent may work; null: it is not told. */
+  readonly runSeconds: number | null;
   readonly isDeleting: boolean;
   readonly isSuspended: boolean;
   /** Failed for good, or about to: its pods are being ended. */
@@ -69,12 +71,18 @@ export function jobFacts({ metadata, spec, status }: KubeJob): JobFacts {
     specHash: metadata.annotations[annotationNames.specHash] ?? '',
     createdAtMs: Date.parse(metadata.creationTimestamp),
     deadlineSeconds: spec.activeDeadlineSeconds ?? null,
+    runSeconds: runSecondsOf(metadata.annotations),
     isDeleting: metadata.deletionTimestamp !== undefined,
     isSuspended: spec.suspend ?? false,
     failure: failed === null ? null : reasonOf(failed),
     isComplete: isTrue(status.conditions, 'Complete') !== null,
     finishedAtMs: ended === null ? null : Date.parse(ended.lastTransitionTime ?? metadata.creationTimestamp),
   };
+}
+
+function runSecondsOf(annotations: Readonly<Record<string, string>>): number | null {
+  const seconds = annotations[annotationNames.runSeconds];
+  return seconds !== undefined && /^[1-9]\d{0,8}$/.test(seconds) ? Number(seconds) : null;
 }
 
 /** Reads of a pod what a scheduler needs. */
