@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { silentLog, systemClock, type Log, type LogFacts } from '@drydock/core';
+import { DrydockError, silentLog, systemClock, type Log, type LogFacts } from '@drydock/core';
 import {
   createKubeClient,
   defineResource,
@@ -38,6 +38,7 @@ const plain = (group: string, version: string, plural: string, kind: string, isN
 const namespaces = plain('', 'v1', 'namespaces', 'Namespace', false);
 const serviceAccounts = plain('', 'v1', 'serviceaccounts', 'ServiceAccount', true);
 export const quotas = plain('', 'v1', 'resourcequotas', 'ResourceQuota', true);
+export const limitRanges = plain('', 'v1', 'limitranges', 'LimitRange', true);
 
 /** A launcher as a scheduler has it, whose API calls a test sees and spoils. */
 export interface StagedLauncher extends AsyncDisposable {
@@ -145,6 +146,32 @@ export class KubeStage implements AsyncDisposable {
     };
     this.#launchers.push(staged);
     return staged;
+  }
+
+  /** A limit of the namespace, of which the API server knows: it refuses a pod as large as an agent's. */
+  async limitPods(resource: typeof quotas, spec: object): Promise<AsyncDisposable> {
+    const how = { signal: this.#ending.signal };
+    const place = { namespace: this.namespace, name: 'limit' };
+    const { object } = await this.client.create(resource, { metadata: place, spec }, how);
+    const resources = { limits: { cpu: '1', memory: '1Gi' } };
+    const pod = { serviceAccountName: 'drydock-agent', containers: [{ name: 'probe', image: 'probe', resources }] };
+    for (let tries = 0; ; tries += 1) {
+      const metadata = { namespace: this.namespace, name: `probe-${randomBytes(5).toString('hex')}` };
+      try {
+        await this.client.create(pods, { metadata, spec: pod }, how);
+      } catch (error) {
+        if (error instanceof DrydockError && ['kube.quota', 'kube.denied'].includes(error.code)) break;
+        throw error;
+      }
+      await this.client.delete(pods, metadata, { uid: null, ...how });
+      if (tries > 600) throw new Error('the API server does not know of the limit');
+      await systemClock.sleep(50, this.#ending.signal);
+    }
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await this.client.delete(resource, place, { uid: object.metadata.uid, ...how });
+      },
+    };
   }
 
   async jobs(): Promise<readonly KubeJob[]> {

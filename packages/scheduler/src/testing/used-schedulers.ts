@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect } from '@jest/globals';
 import { ReviewPolicy, TransientError, runIdOf, silentLog, systemClock } from '@drydock/core';
 import { MemoryTaskQueue, type TaskQueue, type TaskView } from '@drydock/queue';
 import { Registry } from 'prom-client';
+import type { KubeLauncherSettings } from '../launchers/kube/kube-launcher.ts';
+import type { PodSettings } from '../launchers/pod-settings.ts';
 import type { LeaseLoopSettings } from '../lease-loop.ts';
 import { createSchedulerMetrics } from '../metrics.ts';
 import { startScheduler, type RunningScheduler } from '../start-scheduler.ts';
@@ -58,8 +60,12 @@ export class UsedSchedulers {
   }
 
   /** Its queue neither answers a heartbeat nor gives a task while `isCut`. */
-  async start(changes: Partial<LeaseLoopSettings> = {}, isCut: () => boolean = () => false): Promise<StartedScheduler> {
-    const staged = await this.stage.startLauncher();
+  async start(
+    changes: Partial<LeaseLoopSettings> = {},
+    isCut: () => boolean = () => false,
+    { pod, ...launcher }: Partial<KubeLauncherSettings> & { readonly pod?: PodSettings } = {},
+  ): Promise<StartedScheduler> {
+    const staged = await this.stage.startLauncher(launcher);
     const registry = new Registry();
     const scheduler = startScheduler(
       {
@@ -67,6 +73,7 @@ export class UsedSchedulers {
         ...{ clock: systemClock, log: silentLog, metrics: createSchedulerMetrics(registry) },
         policy: ReviewPolicy.parse({}),
         isProjectAllowed: () => true,
+        ...(pod === undefined ? {} : { pod }),
       },
       { owner: 'one', maxRunning: 1, leaseTtlMs: 5000, pollMs: 100, blockedDelayMs: 60_000, ...changes },
     );

@@ -14,6 +14,7 @@
  *   node lost, refused by the kubelet (OutOf…), pod or Job gone
  *   image cannot be pulled, wrong name, container cannot be made       config, some of it after a grace time
  *   no node takes the pod, no pod is made                              capacity, after the limit of waiting
+ *   no pod is made, and an event says that admission refuses it        config, after a grace time
  *   preflight exits 43; 75; 78                                         stale; infra; config
  */
 import { containerNames, failureRules, preflightExitCodes } from './job-manifest.ts';

@@ -1,7 +1,8 @@
-import { TransientError, type Clock, type Log } from '@drydock/core';
+import { DrydockError, TransientError, type Clock, type Log } from '@drydock/core';
 import { LeaveAgent, type AgentExit } from '../launcher.ts';
 import { agentState, type PendingWhy } from './agent-end.ts';
 import type { KubeLauncherMetrics } from './kube-launcher-metrics.ts';
+import type { PodRefusal } from './refused-pod.ts';
 import type { RunBoard } from './run-board.ts';
 import type { JobFacts } from './run-facts.ts';
 
@@ -25,6 +26,8 @@ export interface FollowPorts {
   readonly metrics: KubeLauncherMetrics;
   /** Asks the API server whether the Job is there: of one that came and went between two lists no watch tells. */
   readonly isThere: () => Promise<boolean>;
+  /** Asks the API server why it makes no pod; null: it does not say. */
+  readonly whyNoPod: (signal: AbortSignal) => Promise<PodRefusal | null>;
 }
 
 /** The Job of a run, and how long its agent may work. */
@@ -51,6 +54,7 @@ export async function followRun(
   const { runId, uid } = job;
   const startMs = clock.monotonicMs();
   const waits = new Waits(times, startMs);
+  const refusals = new Refusals(times, startMs);
   const ageMs = Math.max(0, clock.nowMs() - job.createdAtMs);
   const endMs = startMs + (job.deadlineSeconds ?? Infinity) * 1000 - ageMs;
   let isSeen = false;
@@ -82,8 +86,16 @@ export async function followRun(
       const deadlineMs = Math.min(workedMs, endMs) + deadlineMarginMs;
       if (nowMs >= deadlineMs) return { kind: 'timed-out' };
       const { exit, untilMs } = waits.look(state, nowMs);
+      const isPodless = state.kind === 'pending' && state.why === 'no-pod';
+      if (isPodless && nowMs >= refusals.askAtMs) {
+        await refusals.ask(ports, nowMs, signal);
+        continue; // meanwhile all may have changed
+      }
+      const refusal = isPodless ? refusals.found : null;
+      if (refusal !== null && (exit !== null || refusal.class === 'config')) return { kind: 'failed', ...refusal };
       if (exit !== null) return exit;
-      await changes.wait(clock, Math.min(untilMs, deadlineMs, isSeen ? Infinity : askAtMs) - nowMs);
+      const lookAtMs = Math.min(isSeen ? Infinity : askAtMs, isPodless ? refusals.askAtMs : Infinity);
+      await changes.wait(clock, Math.min(untilMs, deadlineMs, lookAtMs) - nowMs);
     }
   } finally {
     changes.end();
@@ -98,6 +110,31 @@ async function isThere({ isThere: ask, log }: FollowPorts): Promise<boolean> {
     if (!(err instanceof TransientError)) throw err;
     log.warn({ err }, 'a Job that was never seen cannot be asked for');
     return true;
+  }
+}
+
+/** Why no pod is made is asked for early, so that people hear of it soon, and again before the wait for it is given up. */
+class Refusals {
+  found: PodRefusal | null = null;
+  readonly #askAtMs: number[];
+
+  constructor({ pullGraceMs, pendingLimitMs }: FollowTimes, startMs: number) {
+    this.#askAtMs = [startMs + Math.min(pullGraceMs, pendingLimitMs), startMs + pendingLimitMs];
+  }
+
+  get askAtMs(): number {
+    return this.#askAtMs[0] ?? Infinity;
+  }
+
+  /** Who does not answer, or may not tell, says nothing of it. */
+  async ask({ whyNoPod, log }: FollowPorts, nowMs: number, signal: AbortSignal): Promise<void> {
+    while (nowMs >= this.askAtMs) this.#askAtMs.shift();
+    try {
+      this.found = await whyNoPod(signal);
+    } catch (err) {
+      if (!(err instanceof DrydockError)) throw err;
+      if (!signal.aborted) log.warn({ err }, 'why there is no pod cannot be asked');
+    }
   }
 }
 

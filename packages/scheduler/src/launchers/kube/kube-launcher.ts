@@ -20,6 +20,7 @@ import { buildJob, type JobSettings } from './job-manifest.ts';
 import { followRun, type FollowTimes } from './follow-run.ts';
 import type { KubeLauncherMetrics } from './kube-launcher-metrics.ts';
 import type { RunBoard } from './run-board.ts';
+import { findPodRefusal, type PodRefusal } from './refused-pod.ts';
 import { jobFacts, type JobFacts, type PodFacts } from './run-facts.ts';
 
 /** What the launcher needs to know. */
@@ -178,7 +179,7 @@ export class KubeLauncher implements Launcher {
 
   async #follow(job: JobFacts, deadlineSeconds: number, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit> {
     const { board, clock, log, metrics } = this.#ports;
-    const looked = { isThere: () => this.#isThere(job) };
+    const looked = { isThere: () => this.#isThere(job), whyNoPod: (end: AbortSignal) => this.#whyNoPod(job, end) };
     const exit = await followRun(
       { board, clock, log, metrics, ...looked },
       this.#settings,
@@ -198,6 +199,11 @@ export class KubeLauncher implements Launcher {
     const { namespace } = this.#settings;
     const found = await this.#ports.client.read(jobs, { namespace, name }, { signal: never, timeoutMs: callMs });
     return found?.metadata.uid === uid;
+  }
+
+  #whyNoPod({ uid }: JobFacts, signal: AbortSignal): Promise<PodRefusal | null> {
+    const { namespace } = this.#settings;
+    return findPodRefusal(this.#ports.client, { namespace, uid }, { signal, timeoutMs: callMs });
   }
 
   /**
