@@ -11,6 +11,7 @@ export type {
   LeasedTask,
   ProjectPage,
   ProjectView,
+  QueueAudit,
   QueueEpoch,
   QueueStats,
   TaskFailure,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-const pieces = ['prelude.lua', 'turns.lua', 'ending.lua'].flatMap((file) => piecesOf(readLua(file)));
+const pieces = ['prelude.lua', 'turns.lua', 'ending.lua', 'parking.lua'].flatMap((file) => piecesOf(readLua(file)));
 
 /** A declaration of the library, or several on one line. */
 interface Piece {

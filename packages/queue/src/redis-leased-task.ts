@@ -32,16 +32,16 @@ function leasedTask(fields: readonly string[]): LeasedTask {
     headSha: shaOf(head),
     launch: whole(launch),
     failures: whole(failures),
-    adopted: adoptionOf(adoptedIn, launchHead, whole(adoptions)),
+    adopted: adoptionOf(adoptedIn, shaOf(launchHead), whole(adoptions)),
     queuedAtMs: whole(queuedAt),
     doneHeadSha: shaOf(doneHead),
   };
 }
 
-function adoptionOf(state: string, launchHead: string | undefined, adoptions: number): LeasedTask['adopted'] {
+function adoptionOf(state: string, launchHead: Sha | null, adoptions: number): LeasedTask['adopted'] {
   if (state === '') return null;
   const adoptedIn = oneOf(['leased', 'running', 'publishing'], state);
-  const headSha = adoptedIn === 'leased' ? null : shaOf(launchHead);
+  const headSha = adoptedIn === 'leased' ? null : launchHead;
   return { state: adoptedIn, headSha, isLast: adoptions > mostAdoptions };
 }
 

@@ -24,16 +24,12 @@ export function parsePauseEvents(texts: readonly string[]): PauseEvent[] {
 export function parseParked({
   tasks,
   places,
-  oldestMs,
 }: {
   readonly tasks: readonly string[];
   readonly places: readonly string[];
-  readonly oldestMs: number;
 }): ParkedItem[] {
   const found = [
-    ...pairsOf(tasks)
-      .filter(({ sinceMs }) => sinceMs > oldestMs)
-      .map(({ name, sinceMs }) => ({ kind: 'task' as const, name, sinceMs })),
+    ...pairsOf(tasks).map(({ name, sinceMs }) => ({ kind: 'task' as const, name, sinceMs })),
     ...pairsOf(places).map(({ name, sinceMs }) => {
       const kind = name.startsWith('forge:') ? ('forge' as const) : ('project' as const);
       return { kind, name: name.slice(name.indexOf(':') + 1), sinceMs };

@@ -1,5 +1,6 @@
 /** The scripts as functions. What each does stands at the head of its file; all share the prelude's keys. */
 import {
+  BlockedError,
   priorityOf,
   taskIdOf,
   type ProjectKey,
@@ -13,11 +14,12 @@ import { z } from 'zod';
 import { oneOf } from './one-of.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import { redisLua, sharedLua } from './redis-lua.ts';
+import type { AuditPlace } from './redis-audit.ts';
 import { readLeasedTask } from './redis-leased-task.ts';
 import { adoptedTooOften, adoptionsInAll } from './adoption.ts';
 import { longestPauseHistory } from './pause-scope.ts';
 import { historyText, requestText, shortHead } from './task-history.ts';
-import type { EnqueueOptions, HeldLease, Interrupt, LeaseRequest } from './task-queue.ts';
+import type { EnqueueOptions, HeldLease, Interrupt, LeasedTask, LeaseRequest } from './task-queue.ts';
 import { cancelledOutcome, isUrgent, type CountedFailure } from './task-transitions.ts';
 
 /** What every script needs. */
@@ -116,13 +118,64 @@ function readLease(reply: unknown) {
   if (typeof reply !== 'string') throw new Error('a script answered with something else than a text');
   const [kind, parked = '', ended = '', ...fields] = reply.split('\0');
   if (kind === 'epoch') return { kind } as const;
-  const leased = fields.length === 0 ? null : readLeasedTask(fields);
-  return { kind: 'ok', parked: wordsOf(parked), ended: wordsOf(ended), leased } as const;
+  return { kind: 'ok', parked: wordsOf(parked), ended: wordsOf(ended), leased: leasedOf(fields) } as const;
+}
+
+/** What a script can read and we cannot is answered as well: it is held now, and must not be tried for ever. */
+function leasedOf(fields: readonly string[]): LeasedTask | UnreadableTask | null {
+  const [taskId] = fields;
+  if (taskId === undefined) return null;
+  try {
+    return readLeasedTask(fields);
+  } catch (err) {
+    if (!(err instanceof BlockedError)) throw err;
+    return { taskId, hadWaited: fields[1] === '', lease: fields[2] ?? '', err };
+  }
+}
+
+/** A task whose lease we hold and whose record we cannot read. */
+export interface UnreadableTask {
+  readonly taskId: string;
+  readonly lease: string;
+  /** It was not taken over from somebody. */
+  readonly hadWaited: boolean;
+  readonly err: BlockedError;
 }
 
 function wordsOf(list: string): readonly string[] {
   return list === '' ? [] : list.split(' ');
 }
+
+export const park = redisLua({
+  file: 'park.lua',
+  keys: (input: ScriptContext & { readonly unreadable: UnreadableTask }) => [
+    input.keys.clock,
+    input.keys.task(input.unreadable.taskId),
+  ],
+  args: ({ unreadable, ...input }) => [
+    ...commonArgs(input),
+    unreadable.taskId,
+    unreadable.lease,
+    unreadable.hadWaited ? '1' : '',
+  ],
+  reply: z.number().transform((parked) => parked === 1),
+});
+
+/** What an audit found or did about what, as its script says it. */
+const Finding = z
+  .string()
+  .transform((line) => line.split(' '))
+  .pipe(z.tuple([z.enum(['foreign', 'mended', 'aside', 'placed', 'unparked', 'parked'])], z.string()))
+  .transform(([what, ...name]) => ({ what, name: name.join(' ') }));
+
+export const audit = redisLua({
+  file: 'audit.lua',
+  keys: (input: ScriptContext & { readonly place: AuditPlace; readonly mostLookedAt: number }) => commonKeys(input),
+  args: (input) => [...commonArgs(input), input.place.what, input.place.score, input.place.seen, input.mostLookedAt],
+  reply: z
+    .tuple([z.string(), z.coerce.number(), z.array(Finding)])
+    .transform(([score, seen, findings]) => ({ next: score === '' ? null : { score, seen }, findings })),
+});
 
 export const extend = redisLua({
   file: 'extend.lua',
@@ -131,8 +184,9 @@ export const extend = redisLua({
   reply: z.union([
     lost,
     z
-      .tuple([z.literal('held'), z.enum(['', 'superseded', 'closed', 'cancelled'])])
-      .transform(([kind, interrupt]) => ({ kind, interrupt: interrupt === '' ? null : interrupt })),
+      // Another word than we know, by a newer version or by damage, must not end who holds the task.
+      .tuple([z.literal('held'), z.enum(['superseded', 'closed', 'cancelled']).nullable().catch(null)])
+      .transform(([kind, interrupt]) => ({ kind, interrupt })),
   ]),
 });
 

@@ -24,6 +24,7 @@ import { adoptedTooOften } from './adoption.ts';
 import { planRetry } from './plan-retry.ts';
 import { defaultQueueSettings, type QueueSettings } from './queue-settings.ts';
 import { connectRedis, type RedisConnection, type RedisSettings } from './redis-connection.ts';
+import { auditQueue } from './redis-audit.ts';
 import { RedisEpoch } from './redis-epoch.ts';
 import { translateRedisError } from './redis-error.ts';
 import { RedisKeys } from './redis-keys.ts';
@@ -44,6 +45,7 @@ import type {
   LeasedTask,
   LeaseRequest,
   ProjectPage,
+  QueueAudit,
   QueueEpoch,
   QueueStats,
   TaskFailure,
@@ -57,6 +59,8 @@ import { countedFailure } from './task-transitions.ts';
 /** One script replaces them all. */
 const mostShares = 10_000;
 const pingTtlMs = 60_000;
+/** So many tasks in a row that a script can read and we cannot, before whoever leases has to ask again. */
+const mostUnreadable = 20;
 
 /** What a queue on Redis is made of; the settings left out hold as in `defaultQueueSettings`. */
 export interface RedisTaskQueueOptions {
@@ -113,14 +117,31 @@ export class RedisTaskQueue implements TaskQueue {
   }
 
   async lease(request: LeaseRequest): Promise<LeasedTask | null> {
+    for (let tries = 0; tries < mostUnreadable; tries += 1) {
+      const leased = await this.#leaseOnce(request);
+      if (leased === null || !('err' in leased)) return leased;
+      this.#tellParked(leased.taskId);
+      await scripts.park(this.#redis, { ...this.#context(), unreadable: leased });
+    }
+    return null;
+  }
+
+  async #leaseOnce(request: LeaseRequest): Promise<LeasedTask | scripts.UnreadableTask | null> {
     const answer = await this.#inEpoch(() => scripts.lease(this.#redis, { ...this.#context(), ...request }));
     for (const taskId of answer.parked) {
-      if (TaskId.safeParse(taskId).success)
-        this.#log.error({ taskId, reason: 'its record is gone or of another form' }, 'task parked');
+      if (TaskId.safeParse(taskId).success) this.#tellParked(taskId);
       else this.#log.error({ place: taskId, reason: 'its keys hold something else' }, 'not leased from');
     }
     for (const taskId of answer.ended) this.#log.error({ taskId, ...adoptedTooOftenFacts }, 'task ended');
     return answer.leased;
+  }
+
+  #tellParked(taskId: string): void {
+    this.#log.error({ taskId, reason: 'its record is gone, damaged, or of another version' }, 'task parked');
+  }
+
+  async audit(cursor: string | null): Promise<QueueAudit> {
+    return auditQueue((slice) => scripts.audit(this.#redis, { ...this.#context(), ...slice }), cursor, this.#log);
   }
 
   async setShares(shares: ReadonlyMap<ProjectKey, ProjectShare>): Promise<void> {
@@ -150,8 +171,7 @@ export class RedisTaskQueue implements TaskQueue {
         ask(() => this.#redis.zrevrange(key, 0, longestPage - 1, 'WITHSCORES')),
       ),
     );
-    const oldestMs = (await this.#nowMs()) - this.#settings.retentionMs;
-    return parseParked({ tasks: tasks ?? [], places: places ?? [], oldestMs }).slice(0, longestPage);
+    return parseParked({ tasks: tasks ?? [], places: places ?? [] }).slice(0, longestPage);
   }
 
   async extend(held: HeldLease, ttlMs: number): Promise<Extended> {

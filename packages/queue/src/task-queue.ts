@@ -155,7 +155,7 @@ export interface QueueStats {
   readonly processedToday: number;
   /** Age in milliseconds of the oldest task that is ready and not leased; 0 when there is none. */
   readonly oldestReadyMs: number;
-  /** Tasks whose record is gone or of another form or version: kept for a person. */
+  /** Tasks whose record is gone, damaged, or of another version: kept until it can be read, or a person acts. */
   readonly parked: number;
   /** Forges and projects under whose keys stands something else: nothing of them begins. */
   readonly setAside: number;
@@ -208,6 +208,16 @@ export interface ProjectPage {
 export interface QueueEpoch {
   readonly epoch: number;
   readonly isSweepDue: boolean;
+}
+
+/** What a slice of an audit did. */
+export interface QueueAudit {
+  /** What has its place again: tasks that stood nowhere or were parked, and places that were set aside. */
+  readonly healed: number;
+  /** What cannot be put right and waits for a person: tasks that were parked, places that were set aside, foreign keys. */
+  readonly broken: number;
+  /** Where the next slice begins; null: all was looked at. */
+  readonly cursor: string | null;
 }
 
 /** The port that server and scheduler use. Throws `TransientError` (`queue.unreachable`) when the store does not answer. */
@@ -289,6 +299,12 @@ export interface TaskQueue {
   /** The newest 50, oldest first; empty for a task that is not known. */
   events(taskId: TaskId): Promise<readonly TaskEvent[]>;
   stats(): Promise<QueueStats>;
+
+  /**
+   * Looks at a slice of what waits, runs or stands aside, and gives what foreign or damaged keys made homeless its place
+   * again. Null begins with the first slice. To be asked again and again, by one at a time; it changes nothing that is whole.
+   */
+  audit(cursor: string | null): Promise<QueueAudit>;
 
   /** In which epoch its numbers are, and whether a full sweep is due. */
   epoch(): Promise<QueueEpoch>;

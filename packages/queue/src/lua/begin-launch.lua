@@ -3,8 +3,8 @@
 -- reply {'epoch'}: it must be renewed first (epoch.lua) | {'begun', launch} | {'lost'} | {'head-moved'}
 local KEY, ID, LEASE, HEAD = KEYS[2], ARGV[4], ARGV[5], ARGV[6]
 local now = now_ms()
-local task = load(KEY, now)
-local epoch = fields_of(CLOCK, 'epoch')[1]
+local task = load_sound(KEY, now)
+local epoch = number(fields_of(CLOCK, 'epoch')[1])
 if not epoch then return { 'epoch' } end
 if not is_held(task, LEASE) then return { 'lost' } end
 if task.launchLease == LEASE then
@@ -14,7 +14,7 @@ end
 
 local from = task.state
 expect('zset', state_key(from), state_key('running'))
-local change = { state = 'running', launch = next_number(task.launch, tonumber(epoch)), launchLease = LEASE }
+local change = { state = 'running', launch = next_number(task.launch, epoch), launchLease = LEASE }
 change.launchHead, change.cHead, change.updated = HEAD, HEAD, now
 -- The head that superseded this task before it began is the one that now runs.
 if task.interrupt == 'superseded' and task.wHead == HEAD then change.interrupt = '' end

@@ -1,8 +1,7 @@
 -- How tasks end.
 local function day_key(now) return ROOT .. 'day:' .. text(math.floor(now / 86400000)) end
 
-local function expect_ending(project, from, outcome, now)
-  expect('hash', day_key(now))
+local function expect_ending(project, from, outcome)
   expect('zset', state_key(from), state_key('waiting'), state_key(outcome))
   expect_places(project)
 end
@@ -16,22 +15,22 @@ local function trim(outcome, now)
   if gone[1] then call('ZREM', state_key(outcome), unpack(gone)) end
 end
 
+-- For people: one that is no number any more begins anew, and whatever else stands there stops no end.
 local days = {}
 local function count_ended(outcome, now, count)
   local day = day_key(now)
-  call('HINCRBY', day, outcome, count)
+  if type(pcall_redis('HINCRBY', day, outcome, count)) == 'table' then pcall_redis('HSET', day, outcome, count) end
   if days[day] then return end
   days[day] = true
-  call('HSET', day, 'v', '1')
-  call('PEXPIRE', day, ARGV[3])
+  if type(pcall_redis('HSET', day, 'v', '1')) ~= 'table' then call('PEXPIRE', day, ARGV[3]) end
 end
 
 -- A slot of the project is free: it wants the next turn, or has nothing left.
 local function go_on(project, known)
   known = known or call('HMGET', project_key(project), 'turn', 'finish', 'delayed')
   if call('EXISTS', ready_key(project)) == 1 then return enter(project, known, true) end
-  if tonumber(known[3] or 0) > 0 or call('EXISTS', LEASES .. ':' .. project) == 1 then return end
-  call('ZADD', IDLE, known[2] or '0', project)
+  if (number(known[3]) or 0) > 0 or call('EXISTS', LEASES .. ':' .. project) == 1 then return end
+  call('ZADD', IDLE, text(number(known[2]) or 0), project)
 end
 
 -- The record of what ended, and perhaps waits again.
@@ -68,6 +67,6 @@ local function settle(key, id, project, task, now, ending)
   else
     trim(outcome, now)
   end
-  go_on(project)
+  afterwards(go_on, project)
   return requeued
 end

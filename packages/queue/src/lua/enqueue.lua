@@ -51,12 +51,13 @@ local function begin(event, project, known)
   if event.urgent == '' then ready = now + math.min(event.debounce, event.longest) end
   local is_due = ready <= now
   local ready_text = is_due and NOW or text(ready)
+  if (is_due and not known[1]) or not known[3] then expect_entry() end
   -- The first write is one that something of another type refuses.
   if is_due then
     first_write('ZADD', ready_key(project), ready_score(event.priority, ready), id)
   else
     expect('zset', ready_key(project))
-    if call('ZADD', DUE, ready_text, id) == 1 then call('HINCRBY', project_key(project), 'delayed', 1) end
+    if call('ZADD', DUE, ready_text, id) == 1 then count_delayed(project, 1) end
   end
   write_later(event.key, {
     v = RECORD, path = given(event.path), state = 'waiting', updated = NOW, newest = given(event.happened),
@@ -88,11 +89,16 @@ local function one(event)
   expect_places_of(forge_of(PROJECT))
   if not from then return begin(event, PROJECT, known) end
   expect('zset', ready_key(PROJECT), state_key(from))
+  expect_entry()
+  expect_sound(task, KEY)
+  local running = RUNNING[task.state]
+  -- Nobody would ever end it.
+  local nobody_holds = running and is_abandoned(ID, task)
+  if nobody_holds then expect_leases(PROJECT) end
 
   local PRIORITY, DEBOUNCE, MAX_DEBOUNCE = tonumber(event.priority), tonumber(event.debounce), tonumber(event.longest)
   local happened, newest = tonumber(event.happened), tonumber(task.newest)
   local late = happened ~= nil and newest ~= nil and happened < newest
-  local running = RUNNING[task.state]
   local change = { updated = now }
   if not late then
     change.path = event.path
@@ -146,8 +152,9 @@ local function one(event)
   elseif task.path and not late then
     show_path(PROJECT, known[3], task.path)
   end
+  if has_parked then later(PARKED, ID, false) end
+  if nobody_holds then abandon(ID, PROJECT, now + GRACE_MS) end
   if not running then
-    if has_parked then later(PARKED, ID, false) end
     place(ID, PROJECT, task, now, reply ~= 'queued', known)
   end
   return reply
@@ -180,8 +187,8 @@ for i, event in ipairs(events) do
   some = some or (ok and reply ~= 'duplicate')
   replies[i] = ok and reply or failure_of(reply)
 end
-confirm_turns(enter)
 flush()
+confirm_turns(enter)
 if some then wake() end
 for _, id in ipairs(superseded) do wake(id) end
 return replies

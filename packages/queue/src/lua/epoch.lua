@@ -7,8 +7,8 @@
 local BEGINNING = 1767225600000
 local now = now_ms()
 local found = fields_of(CLOCK, 'epoch', 'run', 'swept')
-local epoch = tonumber(found[1] or 0)
-if not found[1] or (ARGV[4] ~= '' and found[2] ~= ARGV[4]) then
+local epoch = number(found[1]) or 0
+if epoch == 0 or (ARGV[4] ~= '' and found[2] ~= ARGV[4]) then
   -- A store that lost its number within a second of getting it would else give the same one again.
   epoch = math.max(epoch + 1, tonumber(ARGV[6]) + 1, math.floor((now - BEGINNING) / 1000))
   redis.call('HDEL', CLOCK, 'swept-before')

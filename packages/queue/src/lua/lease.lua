@@ -13,38 +13,14 @@ local now = now_ms()
 local upto, expiry = text(now), text(now + TTL)
 local replies, parked, ended = {}, {}, {}
 local clock = fields_of(CLOCK, 'epoch', 'time')
-if not clock[1] then
+local epoch = number(clock[1])
+if not epoch then
   for i = 1, MOST do replies[i] = 'epoch' end
   return replies
 end
-local epoch = tonumber(clock[1])
-virtual_time = tonumber(clock[2] or 0)
+virtual_time = number(clock[2]) or 0
 local served
 
--- A record that is gone or that we cannot read must not stop all others: its id is set aside for a person.
-local function park(id)
-  local project = project_of(id)
-  if project then
-    let_go(id, project)
-    not_due(id, project)
-    call('ZREM', ready_key(project), id)
-  else
-    later(LEASES, id, false)
-    call('ZREM', DUE, id)
-  end
-  for state in pairs({ waiting = true, leased = true, running = true, publishing = true }) do
-    later(state_key(state), id, false)
-  end
-  call('ZADD', PARKED, upto, id)
-  call('ZREMRANGEBYSCORE', PARKED, '-inf', text(now - RETENTION))
-  parked[#parked + 1] = id
-end
-local function readable(id, want)
-  local ok, task = pcall(load, ROOT .. 'task:' .. id, now)
-  if ok and project_of(id) and want(task) then return task end
-  park(id)
-  return nil
-end
 local function take(id, project, task, fields)
   fields.lease, fields.owner = next_number(task.lease, epoch), OWNER
   write(ROOT .. 'task:' .. id, task, fields)
@@ -71,7 +47,7 @@ local function line_of(forge)
   local found = call('ZRANGE', turns_key(forge), 0, MOST - 1, 'WITHSCORES')
   line = { first = 1 }
   for i = 1, #found, 2 do
-    line[(i + 1) / 2] = { start = tonumber(found[i + 1]), member = found[i], forge = forge }
+    line[(i + 1) / 2] = { start = number(found[i + 1]) or 0, member = found[i], forge = forge }
   end
   if #line == MOST then line.last = line[MOST] end
   lines[forge] = line
@@ -90,6 +66,30 @@ local function write_turns()
   lines = {}
 end
 
+-- A record that is gone or that we cannot read must not stop all others: its id is set aside for a person.
+local function readable(id, want)
+  local ok, task = pcall(load_sound, ROOT .. 'task:' .. id, now)
+  if ok and project_of(id) and want(task) then return task end
+  write_turns()
+  park(id, now)
+  parked[#parked + 1] = id
+  return nil
+end
+
+-- Something else stands under the keys of its project or forge: it stops no other, and is looked at again by the next run.
+local blocked = {}
+local function expect_adoption(project, state)
+  expect_leases(project)
+  expect_ending(project, state, 'dead')
+end
+local function put_behind(id, project)
+  blocked[id] = true
+  call('ZADD', LEASES, upto, id)
+  local is_forge = not pcall(expect, 'zset', LEASES .. ':' .. forge_of(project), turns_key(forge_of(project)))
+  local place = is_forge and 'forge:' .. forge_of(project) or 'project:' .. project
+  if set_aside(place, now) then parked[#parked + 1] = place end
+end
+
 -- The first whose lease ran out. One that was taken over too often ends instead.
 local all_hold = false
 local function adopted()
@@ -97,15 +97,16 @@ local function adopted()
   for _ = 1, MAX_TRIES do
     write_turns()
     local id = call('ZRANGEBYSCORE', LEASES, '-inf', upto, 'LIMIT', 0, 1)[1]
-    all_hold = not id
+    all_hold = not id or blocked[id]
     if all_hold then return nil end
     local task = readable(id, function(found) return RUNNING[found.state] end)
-    if task then
-      local project = project_of(id)
-      expect_leases(project)
+    local project = project_of(id)
+    if task and not pcall(expect_adoption, project, task.state) then
+      put_behind(id, project)
+    elseif task then
       local lost = task.owner and 1 or 0 -- handed over: no fault
       local fields = { cInfra = (task.cInfra or 0) + lost }
-      if lost == 0 or tonumber(task.adoptions or 0) < MOST_ADOPTIONS then
+      if lost == 0 or (number(task.adoptions) or 0) < MOST_ADOPTIONS then
         local was = task.state
         call('ZREM', LEASES, id)
         fields.adoptions = (task.adoptions or 0) + lost
@@ -116,7 +117,6 @@ local function adopted()
         flush()
         return leased(id, task, was)
       end
-      expect_ending(project, task.state, 'dead', now)
       local fault = { failures = task.cFailures or 0, infra = fields.cInfra, code = ARGV[11], message = ARGV[12] }
       fault.outcome, fault.why, fault.detail = 'dead', ARGV[11], ARGV[11]
       settle(ROOT .. 'task:' .. id, id, project, task, now, fault)
@@ -125,17 +125,13 @@ local function adopted()
   end
 end
 
-local function waits(found) return found.state == 'waiting' and found.wReady and found.wPriority end
+local function waits(found) return found.state == 'waiting' end
 local PUT_OFF_MS = 60000
-local function expect_home(project)
-  expect_places(project)
-  expect('hash', project_key(project))
-end
 local function move_due()
   for _, id in ipairs(call('ZRANGEBYSCORE', DUE, '-inf', upto, 'LIMIT', 0, BATCH)) do
     local task = readable(id, waits)
     local project = task and project_of(id)
-    if project and pcall(expect_home, project) then
+    if project and pcall(expect_places, project) then
       place(id, project, task, now, true)
     elseif project then
       -- It stops no other, and is tried again.
@@ -147,11 +143,12 @@ local function move_due()
   -- What an older version queued, which knew no projects.
   if call('EXISTS', ROOT .. 'ready', ROOT .. 'delayed') == 0 then return end
   for _, old in ipairs({ ROOT .. 'ready', ROOT .. 'delayed' }) do
-    for _, id in ipairs(call('ZRANGE', old, 0, BATCH - 1)) do
+    for _, id in ipairs(pcall_redis('ZRANGE', old, 0, BATCH - 1)) do
       local task = readable(id, function(found) return found.state end)
-      call('ZREM', old, id)
-      if task and waits(task) then
-        local project = project_of(id)
+      local project = project_of(id)
+      local is_clear = not task or pcall(expect_places, project)
+      if is_clear then call('ZREM', old, id) end
+      if task and waits(task) and is_clear then
         call('HSETNX', project_key(project), 'path', task.path or '')
         call('ZADD', PROJECTS, 0, project)
         place(id, project, task, now, true)
@@ -217,6 +214,7 @@ local function run(id, task)
 end
 
 local has_shares = call('EXISTS', SHARES) == 1
+if has_shares then expect('hash', SHARES) end
 local function take_turn(turn, project, id, task, has_more, weight)
   call('ZREM', ready_key(project), id)
   run(id, task)
@@ -273,7 +271,7 @@ local function first_in_turn()
     local share = has_shares and call('HGET', SHARES, project)
     if share then
       local own, most = string.match(share, '^(%d+) (.+)$')
-      weight, limit = tonumber(own), math.min(tonumber(most) or math.huge, limit)
+      weight, limit = math.max(1, number(own) or 1), math.min(number(most) or math.huge, limit)
     end
     local ok, first = pcall(first_of, project, limit)
     if not ok then
@@ -283,13 +281,15 @@ local function first_in_turn()
       -- Whatever its hash says: a turn that stayed would come up for ever.
       call('ZREM', turns_key(turn.forge), turn.member)
       leave(project)
-      rest(project)
+      afterwards(rest, project)
     else
       local task = readable(first[1], waits)
       if task then
         take_turn(turn, project, first[1], task, first[2], weight)
         return leased(first[1], task, '')
       end
+      -- Whatever project its id speaks of, it is not to come up here again.
+      call('ZREM', ready_key(project), first[1])
     end
   end
 end
@@ -316,11 +316,11 @@ for i = 1, MOST do
   local ok, reply = pcall(one)
   if ok then replies[i] = reply and 'ok\0\0\0' .. reply or 'ok\0\0' else replies[i] = failure_of(reply) end
 end
+flush()
 if served then
   call('HSET', CLOCK, 'time', text(virtual_time))
   forget_idle(virtual_time)
 end
-flush()
 if ended[1] then wake() end
 -- Whom it serves first hears of what was found on the way.
 if type(replies[1]) == 'string' then

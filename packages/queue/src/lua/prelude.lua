@@ -13,7 +13,8 @@
 -- `load`, `write` and `write_later` know that; in TypeScript redis-packed-task.ts.
 --
 -- A script first reads and checks, then writes; nothing may fail between two writes, for Redis rolls nothing back. Its first
--- write may be the check of its key (`first_write`).
+-- write may be the check of its key (`first_write`). What comes after the task's own writes (turns, counts, what is idle) may
+-- fail and takes nothing back: audit.lua finds what then stands nowhere.
 -- Scripts of a lease holder begin their writes with ZREM, which frees memory: so they also run on a store that is full.
 -- Several at once: each is tried by itself; what is put off (see `later`) is written at the end whatever became of them.
 local call, pcall_redis = redis.call, redis.pcall
@@ -24,6 +25,7 @@ local DUE = ROOT .. 'due'
 local LEASES = ROOT .. 'leases'
 local PARKED = ROOT .. 'parked'
 local RUNNING = { leased = true, running = true, publishing = true }
+local ENDED = { done = true, skipped = true, superseded = true, cancelled = true, dead = true }
 local PAYLOAD = { 'Trigger', 'Priority', 'Command', 'Head', 'Queued', 'Failures', 'Infra' }
 local RECORD = '3'
 local HISTORY = 50
@@ -56,6 +58,13 @@ local function expect_once(kind, key)
   if found == kind or found == 'none' then return end
   error('WRONGTYPE ' .. key .. ' holds ' .. found .. ' where ' .. kind .. ' is expected', 0)
 end
+-- What is a number, or nil; neither infinite nor too long to be ours.
+local function number(value)
+  local found = tonumber(value)
+  if found and found > -9e15 and found < 9e15 then return found end
+  return nil
+end
+
 -- What has the right type keeps it while a script runs: of keys that many need it is asked once.
 local checked = {}
 local function expect(kind, key, ...)
@@ -108,7 +117,7 @@ local function load_hash(key)
   end
   if task.v ~= '2' and task.v ~= '1' then error('WRONGVERSION ' .. key .. ' has version ' .. tostring(task.v), 0) end
   task.v = RECORD
-  local lines, all = {}, tonumber(task.events or 0)
+  local lines, all = {}, number(task.events) or 0
   for number = math.max(1, all - HISTORY + 1), all do
     lines[#lines + 1] = ring[number % HISTORY]
   end
@@ -133,10 +142,39 @@ local function load(key, now)
     end
     task = found
   end
-  if task.outcome and task.state == task.outcome and task.endedAt + RETENTION <= now then
+  if task.outcome and task.state == task.outcome and (number(task.endedAt) or now) + RETENTION <= now then
     return { v = RECORD }, task.state
   end
   return task, nil
+end
+
+local function sum_of(task)
+  return (task.wReady or 0) + (task.wPriority or 0) + (task.wQueued or 0) + (task.wNotBefore or 0) + (task.wFailures or 0)
+    + (task.wInfra or 0) + (task.cPriority or 0) + (task.cQueued or 0) + (task.cFailures or 0) + (task.cInfra or 0)
+    + (task.lease or 0) + (task.launch or 0) + (task.launchLease or 0) + (task.adoptions or 0) + (task.newest or 0) + (task.updated or 0)
+    + (task.endedAt or 0)
+end
+-- A field that somebody damaged is found before anything is written.
+local function expect_sound(task, key)
+  local ok, sum = pcall(sum_of, task)
+  if not ok or not number(sum) then error('WRONGVERSION ' .. key .. ' has a number that is none', 0) end
+  local state = task.state
+  if state and state ~= 'waiting' and not RUNNING[state] and not ENDED[state] then
+    error('WRONGVERSION ' .. key .. ' is in a state that is none', 0)
+  end
+  local waits, runs = task.wTrigger or state == 'waiting', RUNNING[state]
+  if (waits and not (task.wTrigger and task.wPriority and task.wQueued and task.wReady))
+    or (runs and not (task.cTrigger and task.cPriority and task.cQueued)) then
+    error('WRONGVERSION ' .. key .. ' lacks a field', 0)
+  end
+  for name, value in pairs(task) do
+    if type(value) ~= 'string' then error('WRONGVERSION ' .. key .. ' has a field that is no text', 0) end
+  end
+end
+local function load_sound(key, now)
+  local task, forgotten = load(key, now)
+  expect_sound(task, key)
+  return task, forgotten
 end
 
 local function is_held(task, lease)
@@ -175,6 +213,7 @@ end
 
 -- Changes of zsets that nothing in the same run of a script reads: written together by `flush`, each zset's in one command.
 -- A score, or false: removed. The last word about a member counts. Their types must have been checked.
+-- One that is refused all the same stops no other: what has begun is written as far as it can be, and then told.
 local put_off = {}
 local function later(key, member, score)
   local changes = put_off[key]
@@ -185,6 +224,11 @@ local function later(key, member, score)
   changes[member] = score
 end
 local function flush()
+  local refused
+  local function try(...)
+    local answer = pcall_redis(...)
+    if type(answer) == 'table' and answer.err then refused = refused or answer end
+  end
   for key, changes in pairs(put_off) do
     local added, removed, last, gone = {}, {}, 0, 0
     for member, score in pairs(changes) do
@@ -195,16 +239,17 @@ local function flush()
         removed[gone] = member
       end
     end
-    if removed[1] then call('ZREM', key, unpack(removed)) end
-    if added[1] then call('ZADD', key, unpack(added)) end
+    if removed[1] then try('ZREM', key, unpack(removed)) end
+    if added[1] then try('ZADD', key, unpack(added)) end
   end
   put_off = {}
   local set, last = {}, 0
   for key, packed in pairs(records) do
     set[last + 1], set[last + 2], last = key, packed, last + 2
   end
-  if last > 0 then call('MSET', unpack(set)) end
+  if last > 0 then try('MSET', unpack(set)) end
   records = {}
+  if refused then error(refused, 0) end
 end
 
 local function index(id, from, to, at)

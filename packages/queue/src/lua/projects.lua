@@ -6,9 +6,9 @@ local from = ARGV[4] == '' and '-' or '(' .. ARGV[4]
 local found = call('ZRANGEBYLEX', PROJECTS, from, '+', 'LIMIT', 0, ARGV[5])
 local all = has_pauses() and call('HEXISTS', PAUSES, 'all') == 1
 local rows = {}
-for i, project in ipairs(found) do
+local function look_at(project)
   local known = call('HMGET', project_key(project), 'path', 'delayed')
-  local waiting = call('ZCARD', ready_key(project)) + math.max(0, tonumber(known[2] or 0))
+  local waiting = call('ZCARD', ready_key(project)) + math.max(0, number(known[2]) or 0)
   local running = held(LEASES .. ':' .. project, now)
   local share = call('HGET', SHARES, project) or ''
   local own = is_project_paused(project)
@@ -18,4 +18,6 @@ for i, project in ipairs(found) do
     rows[#rows + 1] = { project, known[1] or '', text(waiting), text(running), share, paused and '1' or '' }
   end
 end
+-- One that is set aside hides no other.
+for _, project in ipairs(found) do pcall(look_at, project) end
 return { rows, #found == tonumber(ARGV[5]) and found[#found] or '' }

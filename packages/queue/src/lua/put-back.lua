@@ -4,13 +4,13 @@
 -- reply {'back', delay ms, failures} | {'cancelled'} | {'lost'}
 local KEY, ID, DELAY = KEYS[2], ARGV[4], tonumber(ARGV[6])
 local now = now_ms()
-local task = load(KEY, now)
+local task = load_sound(KEY, now)
 if not is_held(task, ARGV[5]) then return { 'lost' } end
 
 local from, project, is_fault = task.state, project_of(ID), ARGV[10] == '1'
 expect_leases(project)
 if task.interrupt == 'cancelled' then
-  expect_ending(project, from, 'cancelled', now)
+  expect_ending(project, from, 'cancelled')
   local ending = { outcome = 'cancelled', why = ARGV[9], detail = ARGV[9] }
   if is_fault then ending.failures, ending.infra, ending.code, ending.message = ARGV[11], ARGV[12], ARGV[13], ARGV[14] end
   settle(KEY, ID, project, task, now, ending)
@@ -51,7 +51,7 @@ change.owner = ''
 write(KEY, task, change)
 index(ID, from, 'waiting', text(now))
 place(ID, project, task, now, false)
-enter(project)
 flush()
+afterwards(enter, project)
 wake()
 return { 'back', text(math.max(0, task.wReady - now)), task.wFailures or '0' }

@@ -3,13 +3,28 @@
 -- reply 'queued' | 'waiting' | 'running' | 'absent'
 local KEY, ID = KEYS[2], ARGV[4]
 local now = now_ms()
-local task = load(KEY, now)
+local task = load_sound(KEY, now)
 local from, project = task.state, project_of(ID)
-if not from then return 'absent' end
-if RUNNING[from] then return 'running' end
-expect('zset', state_key(from), state_key('waiting'), PARKED)
+expect('zset', PARKED)
+if not from then
+  -- Nothing is left of one that was parked: nobody needs to look at it any more.
+  call('ZREM', PARKED, ID)
+  return 'absent'
+end
+if RUNNING[from] then
+  if is_abandoned(ID, task) then
+    expect_leases(project)
+    expect('zset', state_key(from))
+    call('ZREM', PARKED, ID)
+    abandon(ID, project, now)
+    index(ID, from, from, task.updated)
+    flush()
+    wake()
+  end
+  return 'running'
+end
+expect('zset', state_key(from), state_key('waiting'))
 expect_places(project)
-expect('hash', project_key(project))
 
 local change = { state = 'waiting', updated = now, wNotBefore = 0, wUrgent = '1', wFailures = 0, wInfra = 0, wReady = now }
 if from == 'waiting' then

@@ -20,7 +20,6 @@ local places_checked = {}
 local function expect_places_of(forge, from, outcome)
   local name = forge .. from .. outcome
   if places_checked[name] then return end
-  expect('hash', day_key(now))
   expect('zset', LEASES, LEASES .. ':' .. forge, turns_key(forge), state_key(from), state_key(outcome))
   places_checked[name] = true
 end
@@ -36,7 +35,7 @@ local function end_for_good(project, task, ending)
   index(id, from, outcome, NOW)
   counts[outcome] = (counts[outcome] or 0) + 1
   trim(outcome, now)
-  if known[1] then suppose(project, known[1]) else go_on(project, known) end
+  if known[1] then suppose(project, known[1]) else afterwards(go_on, project, known) end
 end
 
 local function one(ending)
@@ -50,8 +49,9 @@ local function one(ending)
     end_for_good(project, task, ending)
     return cancelled and 'cancelled' or 'ended'
   end
+  expect_sound(task, ending.key)
   expect_leases(project)
-  expect_ending(project, task.state, ending.outcome, now)
+  expect_ending(project, task.state, ending.outcome)
   local requeued = settle(ending.key, ending.id, project, task, now, ending)
   if cancelled then return 'cancelled' end
   return requeued and 'requeued' or 'ended'
@@ -70,8 +70,8 @@ for i, ending in ipairs(endings) do
   some = some or (ok and reply ~= 'lost')
   replies[i] = ok and reply or failure_of(reply)
 end
+flush()
 for outcome, count in pairs(counts) do count_ended(outcome, now, count) end
 confirm_turns(go_on)
-flush()
 if some then wake() end
 return replies

@@ -2,6 +2,7 @@
 -- ARGV  4.. project, share; in turn, ordered by project
 -- reply 'OK'
 expect('hash', SHARES)
+expect_entry()
 local changed, seen = {}, {}
 for _, project in ipairs(call('HKEYS', SHARES)) do
   changed[#changed + 1], seen[project] = project, true
@@ -13,9 +14,10 @@ for i = 4, #ARGV, 2 do
   if not seen[ARGV[i]] then changed[#changed + 1] = ARGV[i] end
 end
 table.sort(changed)
+-- One under whose keys stands something else stops no other.
 for _, project in ipairs(changed) do
-  enter(project)
-  rest(project)
+  afterwards(enter, project)
+  afterwards(rest, project)
 end
 wake()
 return 'OK'

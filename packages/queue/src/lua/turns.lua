@@ -24,18 +24,29 @@ local function forge_of(project) return string.match(project, '^[^:]+') end
 local function ready_key(project) return ROOT .. 'ready:' .. project end
 local function project_key(project) return ROOT .. 'project:' .. project end
 local function turns_key(forge) return ROOT .. 'turns:' .. forge end
-local function expect_places(project)
-  expect('zset', ready_key(project))
-  expect('zset', DUE)
-  expect('zset', turns_key(forge_of(project)))
-end
-
 -- Whether anything is paused, looked up once.
 local pauses_found
 local function has_pauses()
   if pauses_found == nil then pauses_found = call('EXISTS', PAUSES) == 1 end
   return pauses_found
 end
+-- Read once by whoever needs it; moved by a lease.
+local forges_known, virtual_time = {}, nil
+-- What `enter` needs besides the project's own places.
+local entry_checked = false
+local function expect_entry()
+  if entry_checked then return end
+  expect('zset', FORGES, PROJECTS, IDLE, ASIDE)
+  if has_pauses() then expect('hash', PAUSES) end
+  virtual_time = virtual_time or number(fields_of(CLOCK, 'time')[1]) or 0
+  entry_checked = true
+end
+local function expect_places(project)
+  expect('zset', ready_key(project), DUE, turns_key(forge_of(project)))
+  expect('hash', project_key(project))
+  expect_entry()
+end
+
 local function is_project_paused(project)
   return has_pauses() and call('HEXISTS', PAUSES, 'project:' .. project) == 1
 end
@@ -56,7 +67,12 @@ local ARRIVALS = 20
 local arrival, last_arrival = 0, 0
 local function next_arrival()
   if arrival == last_arrival then
-    last_arrival = call('HINCRBY', CLOCK, 'arrivals', ARRIVALS)
+    last_arrival = pcall_redis('HINCRBY', CLOCK, 'arrivals', ARRIVALS)
+    if type(last_arrival) ~= 'number' then
+      -- No number any more: on from one that is greater than all that were counted.
+      last_arrival = now_ms()
+      call('HSET', CLOCK, 'arrivals', text(last_arrival))
+    end
     arrival = last_arrival - ARRIVALS
   end
   arrival = arrival + 1
@@ -70,7 +86,6 @@ local function project_in(forge, member) return forge .. string.sub(member, 16) 
 
 -- The project gets in turn if it is not, has something ready, and is not held back by a pause. `known`: its turn and finish
 -- if they were read already; `is_ready`: it is known to have something.
-local forges_known, virtual_time = {}, nil
 local function enter(project, known, is_ready)
   known = known or call('HMGET', project_key(project), 'turn', 'finish')
   local forge = forge_of(project)
@@ -78,7 +93,7 @@ local function enter(project, known, is_ready)
   if known[1] and call('ZSCORE', turns_key(forge), known[1]) then return end
   if is_project_paused(project) then return end
   if not is_ready and call('EXISTS', ready_key(project)) == 0 then return end
-  virtual_time = virtual_time or tonumber(call('HGET', CLOCK, 'time') or 0)
+  virtual_time = virtual_time or number(fields_of(CLOCK, 'time')[1]) or 0
   if not forges_known[forge] then
     call('ZADD', FORGES, 0, forge)
     forges_known[forge] = true
@@ -87,8 +102,13 @@ local function enter(project, known, is_ready)
   call('ZREM', IDLE, project)
   is_mended('project:' .. project)
   local turn = turn_member(forge, project)
-  call('ZADD', turns_key(forge), text(math.max(virtual_time, tonumber(known[2] or 0))), turn)
+  call('ZADD', turns_key(forge), text(math.max(virtual_time, number(known[2]) or 0)), turn)
   call('HSET', project_key(project), 'turn', turn)
+end
+
+-- Once what happened to a task is written: a project that then gets no turn is set aside, and audit.lua looks after it.
+local function afterwards(work, project, known)
+  if not pcall(work, project, known) then pcall(set_aside, 'project:' .. project, now_ms()) end
 end
 
 -- Projects whose hash says that they are in turn. They are looked up together at the end, as `enter` does one by one.
@@ -102,9 +122,9 @@ local function suppose(project, turn)
 end
 local function confirm_turns(otherwise)
   for forge, those in pairs(supposed) do
-    local starts = call('ZMSCORE', turns_key(forge), unpack(those.turns))
+    local starts = pcall_redis('ZMSCORE', turns_key(forge), unpack(those.turns))
     for i, project in ipairs(those.projects) do
-      if not starts[i] then otherwise(project) end
+      if not starts[i] then afterwards(otherwise, project) end
     end
   end
 end
@@ -129,22 +149,25 @@ end
 local function rest(project)
   if call('EXISTS', ready_key(project), LEASES .. ':' .. project) > 0 then return end
   local known = call('HMGET', project_key(project), 'finish', 'delayed')
-  if tonumber(known[2] or 0) <= 0 then call('ZADD', IDLE, known[1] or '0', project) end
+  if (number(known[2]) or 0) <= 0 then call('ZADD', IDLE, text(number(known[1]) or 0), project) end
 end
 
-local function forget_idle(time)
-  for _, project in ipairs(call('ZRANGEBYSCORE', IDLE, '-inf', text(time), 'LIMIT', 0, TRIM_BATCH)) do
-    call('ZREM', IDLE, project)
-    -- One that is still in turn, though its last task was cancelled, rests when its turn comes.
-    local known = call('HMGET', project_key(project), 'delayed', 'turn')
-    local busy = known[2] or tonumber(known[1] or 0) > 0 or call('EXISTS', ready_key(project), LEASES .. ':' .. project) > 0
-    if not busy and call('HEXISTS', SHARES, project) == 0 and not is_project_paused(project) then
-      local path = call('HGET', project_key(project), 'path')
-      if path then call('SET', path_key(project), path, 'PX', ARGV[3]) end
-      call('DEL', project_key(project))
-      call('ZREM', PROJECTS, project)
-    end
+local function forget(project)
+  call('ZREM', IDLE, project)
+  -- One that is still in turn, though its last task was cancelled, rests when its turn comes.
+  local known = call('HMGET', project_key(project), 'delayed', 'turn')
+  local busy = known[2] or (number(known[1]) or 0) > 0 or call('EXISTS', ready_key(project), LEASES .. ':' .. project) > 0
+  if not busy and call('HEXISTS', SHARES, project) == 0 and not is_project_paused(project) then
+    local path = call('HGET', project_key(project), 'path')
+    if path then call('SET', path_key(project), path, 'PX', ARGV[3]) end
+    call('DEL', project_key(project))
+    call('ZREM', PROJECTS, project)
   end
+end
+-- Once a lease is written: whatever stands there, the lease stands.
+local function forget_idle(time)
+  local idle = pcall_redis('ZRANGEBYSCORE', IDLE, '-inf', text(time), 'LIMIT', 0, TRIM_BATCH)
+  for _, project in ipairs(idle) do pcall(forget, project) end
 end
 
 -- Highest priority first, then the one that was ready first. Priorities are 0 to 99: exact in a double.
@@ -152,8 +175,13 @@ local function ready_score(priority, ready)
   return text((99 - priority) * 1e13 + ready)
 end
 
+-- A count for people, which begins anew when it is no number any more.
+local function count_delayed(project, by)
+  local answer = pcall_redis('HINCRBY', project_key(project), 'delayed', by)
+  if type(answer) == 'table' then pcall_redis('HSET', project_key(project), 'delayed', math.max(0, by)) end
+end
 local function not_due(id, project)
-  if call('ZREM', DUE, id) == 1 then call('HINCRBY', project_key(project), 'delayed', -1) end
+  if call('ZREM', DUE, id) == 1 then count_delayed(project, -1) end
 end
 
 -- Puts a waiting task where its time wants it. `waited`: it may stand somewhere already; `known`: see `enter`.
@@ -165,7 +193,7 @@ local function place(id, project, task, now, waited, known)
     enter(project, known, true)
   else
     if waited then call('ZREM', ready_key(project), id) end
-    if call('ZADD', DUE, text(ready), id) == 1 then call('HINCRBY', project_key(project), 'delayed', 1) end
+    if call('ZADD', DUE, text(ready), id) == 1 then count_delayed(project, 1) end
   end
 end
 
