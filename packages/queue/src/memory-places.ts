@@ -120,9 +120,9 @@ export class MemoryPlaces {
     return null;
   }
 
-  /** When the longest ready of all projects in turn became so, and of what is due but not moved yet. */
+  /** When the longest ready of all became so, also of what is held back, and of what is due but not moved yet. */
   oldestReadyMs(nowMs: number): number {
-    const ids = [...this.#turns.inTurn().flatMap((project) => [...this.#readyOf(project)]), ...this.#delayed];
+    const ids = [...[...this.#ready.values()].flatMap((ready) => [...ready]), ...this.#delayed];
     return ids.reduce((oldest, taskId) => Math.min(oldest, this.#record(taskId)?.waiting?.readyAtMs ?? nowMs), nowMs);
   }
 

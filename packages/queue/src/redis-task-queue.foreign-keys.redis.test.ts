@@ -325,26 +325,18 @@ describeRedis('foreign keys and damaged records', () => {
     expect(await leaseAll()).toHaveLength(250);
   });
 
-  it.each([
-    'wReady',
-    'wPriority',
-    'wQueued',
-    'wTrigger',
-    'wFailures',
-    'wHead',
-    'wCommand',
-    'lease',
-    'newest',
-    'events',
-  ])('parks a task that waits when its %s is rubbish, and goes on with the others', async (field) => {
-    for (const iid of [1, 2]) await enqueue(iid);
-    await damageTask(redis, taskKey(1), field, 'rubbish');
+  it.each(['wReady', 'wPriority', 'wQueued', 'wTrigger', 'wFailures', 'wHead', 'wCommand', 'lease', 'newest'])(
+    'parks a task that waits when its %s is rubbish, and goes on with the others',
+    async (field) => {
+      for (const iid of [1, 2]) await enqueue(iid);
+      await damageTask(redis, taskKey(1), field, 'rubbish');
 
-    expect(await leaseAll()).toEqual([taskIdOfIid(2)]);
+      expect(await leaseAll()).toEqual([taskIdOfIid(2)]);
 
-    expect(await queue.parked()).toMatchObject([{ kind: 'task', name: taskIdOfIid(1) }]);
-    expect(said).toContainEqual(expect.objectContaining({ taskId: taskIdOfIid(1) }));
-  });
+      expect(await queue.parked()).toMatchObject([{ kind: 'task', name: taskIdOfIid(1) }]);
+      expect(said).toContainEqual(expect.objectContaining({ taskId: taskIdOfIid(1) }));
+    },
+  );
 
   it.each(['cInfra', 'cPriority', 'cQueued', 'cFailures', 'cTrigger', 'cHead', 'lease', 'launch', 'adoptions'])(
     'parks a task whose lease ran out when its %s is rubbish, and goes on with the others',

@@ -153,7 +153,7 @@ export interface QueueStats {
   readonly dead: number;
   /** Tasks that ended (in any way) since midnight UTC. */
   readonly processedToday: number;
-  /** Age in milliseconds of the oldest task that is ready and not leased; 0 when there is none. */
+  /** Age in milliseconds of the oldest task that is ready and not leased, whatever holds it back; 0 when there is none. */
   readonly oldestReadyMs: number;
   /** Tasks whose record is gone, damaged, or of another version: kept until it can be read, or a person acts. */
   readonly parked: number;

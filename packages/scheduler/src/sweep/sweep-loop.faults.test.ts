@@ -155,6 +155,7 @@ describe('the sweep, when something fails,', () => {
       queue: {
         get,
         enqueue: (event, options) => used.queue.enqueue(event, options),
+        audit: () => used.queue.audit(),
         epoch: () => used.queue.epoch(),
         sweepDone: (epoch) => used.queue.sweepDone(epoch),
       },
@@ -168,6 +169,32 @@ describe('the sweep, when something fails,', () => {
       taskId: broken,
       code: 'queue.wrong_type',
     });
+  });
+
+  it('lets the queue look after its tasks in each round, in slices, and sweeps whatever comes of that', async () => {
+    const found = used.world.change(used.world.addProject(1), 1, used.clock.nowMs());
+    const asked: (string | null)[] = [];
+    const audit = (cursor: string | null) => {
+      asked.push(cursor);
+      if (asked.length === 3) return Promise.reject(new BlockedError('queue.wrong_type', 'a list'));
+      return Promise.resolve({ healed: 2, broken: 1, cursor: cursor === null ? 'second' : null });
+    };
+
+    used.start('a', {
+      queue: {
+        get: (taskId) => used.queue.get(taskId),
+        enqueue: (event, options) => used.queue.enqueue(event, options),
+        audit,
+        epoch: () => used.queue.epoch(),
+        sweepDone: (epoch) => used.queue.sweepDone(epoch),
+      },
+    });
+    await used.clock.advance(2 * everyMs);
+
+    expect(asked).toEqual([null, 'second', null]);
+    expect(await used.waiting()).toEqual([found]);
+    expect(await used.metric('drydock_queue_audit_total')).toContain('{outcome="healed"} 4');
+    expect(used.logged.map(({ message }) => message)).toContain('tasks in the queue could not be looked at');
   });
 
   it('waits as long as the forge asks it to', async () => {

@@ -1,5 +1,6 @@
 import { BlockedError, DrydockError, TransientError } from '@drydock/core';
 import type { SweepLock } from '@drydock/queue';
+import { auditTasks, type AuditProgress } from './audit-tasks.ts';
 import { sweepForge, type RoundDone } from './sweep-forge.ts';
 import type { SweepOutcome } from './sweep-metrics.ts';
 import type { SweepPorts, SweepSettings } from './sweep-ports.ts';
@@ -62,6 +63,7 @@ class Sweep {
   readonly #silentUntilMs = new Map<string, number>();
   readonly #blocked = new Set<string>();
   #keptAtMs = -Infinity;
+  #audit: AuditProgress = { epoch: 0, cursor: null };
   /** Of the queue, as it was last seen; null: not yet. */
   #epoch: number | null = null;
 
@@ -124,6 +126,7 @@ class Sweep {
       const { epoch, isSweepDue } = await queue.epoch();
       if (isSweepDue) await this.#see(epoch);
       else this.#epoch = epoch;
+      this.#audit = await auditTasks(this.#ports, this.#audit.epoch === epoch ? this.#audit : { epoch, cursor: null });
       const ended: (RoundDone | null)[] = [];
       for (const forge of forges) ended.push(await this.#sweepForge(forge));
       if (isSweepDue && ended.every((round) => round?.fullEpoch === epoch)) {

@@ -20,6 +20,8 @@ export interface SweepMetrics {
   healed(count: number): void;
   /** Merge requests that were passed over, as their tasks cannot be read. */
   unreadable(count: number): void;
+  /** What a look at the queue's own tasks put right, and what only a person can. */
+  audited(found: { readonly healed: number; readonly broken: number }): void;
   /** Deliveries that the forge was asked to send again, by how that went. */
   resent(outcome: 'delivered' | 'failed' | 'given-up'): void;
   hooksDisabled(forge: string, count: number): void;
@@ -50,6 +52,12 @@ export function createSweepMetrics(registry: Registry): SweepMetrics {
     help: 'Merge requests that the sweep passed over, as their tasks in the store cannot be read',
     registers,
   });
+  const audited = new Counter({
+    name: 'drydock_queue_audit_total',
+    help: 'Tasks and places of the queue that foreign keys or damage had made homeless: healed, or broken until a person acts',
+    labelNames: ['outcome'],
+    registers,
+  });
   const resent = new Counter({
     name: 'drydock_hook_resends_total',
     help: 'Failed deliveries of webhooks that the forge was asked to send again, by outcome',
@@ -72,6 +80,10 @@ export function createSweepMetrics(registry: Registry): SweepMetrics {
     },
     unreadable: (count) => {
       unreadable.inc(count);
+    },
+    audited: ({ healed: count, broken }) => {
+      audited.inc({ outcome: 'healed' }, count);
+      audited.inc({ outcome: 'broken' }, broken);
     },
     resent: (outcome) => {
       resent.inc({ outcome });

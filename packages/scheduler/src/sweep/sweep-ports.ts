@@ -6,7 +6,7 @@ import type { SweepMetrics } from './sweep-metrics.ts';
 /** What the sweep of a forge needs. */
 export interface SweepPorts {
   readonly gateway: SweepGateway;
-  readonly queue: Pick<TaskQueue, 'get' | 'enqueue' | 'epoch' | 'sweepDone'>;
+  readonly queue: Pick<TaskQueue, 'get' | 'enqueue' | 'audit' | 'epoch' | 'sweepDone'>;
   readonly state: SweepState;
   readonly clock: Clock;
   readonly log: Log;
