@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Secret, projectAllowList, silentLog, systemClock, type TaskRequest } from '@drydock/core';
 import { connectRedisTaskQueue, type TaskQueue } from '@drydock/queue';

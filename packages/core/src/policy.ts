@@ -70,7 +70,10 @@ export const ReviewPolicy = z.strictObject({
     .default(20_000)
     .describe('Changed lines one review looks at; the rest is left out and said so'),
   model: z.string().default('claude-sonnet-5-5').describe('The model that reviews'),
-  fallbackModels: z.array(z.string()).default([]).describe('Other models that the gateway lets an agent ask, the preferred first'),
+  fallbackModels: z
+    .array(z.string())
+    .default([])
+    .describe('Other models that the gateway lets an agent ask, the preferred first'),
   budget: Budget.prefault({}),
 });
 export type ReviewPolicy = z.infer<typeof ReviewPolicy>;
