@@ -271,6 +271,10 @@ class HttpKubeClient implements KubeClient {
     });
   }
 
+  serverTimeMs(): number | null {
+    return this.#shared.transport.serverTimeMs();
+  }
+
   close(): void {
     this.#shared.transport.close();
   }

@@ -120,6 +120,11 @@ export interface KubeClient {
   ): Promise<string>;
   /** One watch as the server gives it, an event in each line; `startWatch` makes something of it. Not repeated. */
   openWatch(resource: Resource<KubeObject>, query: WatchQuery, limits: CallLimits): Promise<KubeStream>;
+  /**
+   * What the API server's own clock says, which its timestamps are by; never ahead of it, but for a second behind. Null:
+   * it has not answered yet.
+   */
+  serverTimeMs(): number | null;
   /** Ends its connections, also those of its lanes. */
   close(): void;
 }

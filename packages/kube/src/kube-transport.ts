@@ -6,7 +6,7 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
-import { TransientError } from '@drydock/core';
+import { TransientError, systemClock } from '@drydock/core';
 import type { KubeAccess, KubeCredentials } from './kube-access.ts';
 import { badAnswer, connectionFailure, timeoutFailure, type Failure } from './kube-error.ts';
 
@@ -38,6 +38,8 @@ export interface KubeAnswer {
 
 /** An answer that goes on; whoever opened it destroys it. */
 export interface KubeStream {
+  /** The server's clock as it answered. */
+  readonly date?: string | undefined;
   readonly status: number;
   readonly retryAfter: string | null;
   /** `complete` when it has ended: it was not cut. */
@@ -58,6 +60,8 @@ export class CallFailed extends Error {
 export interface KubeTransport {
   send(request: KubeRequest): Promise<KubeAnswer>;
   open(request: KubeRequest): Promise<KubeStream>;
+  /** The API server's time by its last answer, in whole seconds, and by our monotonic clock since; null: none came. */
+  serverTimeMs(): number | null;
   /** Ends all connections, also those in use. */
   close(): void;
 }
@@ -75,6 +79,8 @@ export function createKubeTransport(access: KubeAccess): KubeTransport {
   const base = new URL(access.server);
   const agents = new Map<Lane, { readonly agent: HttpAgent; readonly tlsVersion: string }>();
 
+  let server: { readonly dateMs: number; readonly atMs: number } | null = null;
+
   const agentFor = (lane: Lane, { tls, tlsVersion }: KubeCredentials): HttpAgent => {
     const known = agents.get(lane);
     if (known?.tlsVersion === tlsVersion) return known.agent;
@@ -89,7 +95,10 @@ export function createKubeTransport(access: KubeAccess): KubeTransport {
     const credentials = await access.credentials(isFresh);
     const agent = agentFor(request.lane, credentials);
     try {
-      return await exchange(base, agent, credentials, request);
+      const answer = await exchange(base, agent, credentials, request);
+      const dateMs = Date.parse(answer.date ?? '');
+      if (!Number.isNaN(dateMs)) server = { dateMs, atMs: systemClock.monotonicMs() };
+      return answer;
     } catch (error) {
       // What this connection died of, its idle neighbours may have died of too, unnoticed.
       if (error instanceof CallFailed) dropIdle(agent);
@@ -115,6 +124,7 @@ export function createKubeTransport(access: KubeAccess): KubeTransport {
       const { status, retryAfter, body } = await open(request);
       return { status, retryAfter, body: await readWhole(request, body, deadline) };
     },
+    serverTimeMs: () => (server === null ? null : server.dateMs + systemClock.monotonicMs() - server.atMs),
     close: () => {
       for (const { agent } of agents.values()) agent.destroy();
       agents.clear();
@@ -169,7 +179,12 @@ function exchange(
     sent.on('response', (body) => {
       end();
       body.on('error', () => undefined); // read or not, a broken body must not end the process
-      resolve({ status: body.statusCode ?? 0, retryAfter: body.headers['retry-after'] ?? null, body });
+      resolve({
+        status: body.statusCode ?? 0,
+        retryAfter: body.headers['retry-after'] ?? null,
+        body,
+        date: body.headers.date,
+      });
     });
     sent.end(request.body);
   });

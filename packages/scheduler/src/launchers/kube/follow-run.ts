@@ -34,6 +34,8 @@ export interface FollowPorts {
 export interface FollowedRun {
   readonly job: JobFacts;
   readonly deadlineSeconds: number;
+  /** How old the Job is, by the clock that says when it was created. Ours may be another: it would end runs for nothing. */
+  readonly ageMs: number;
 }
 
 /** Kubernetes' own clock ends a run at its deadline; ours does when that one fails. */
@@ -47,7 +49,7 @@ const unseenMs = 30_000;
 export async function followRun(
   ports: FollowPorts,
   times: FollowTimes,
-  { job, deadlineSeconds }: FollowedRun,
+  { job, deadlineSeconds, ageMs }: FollowedRun,
   signal: AbortSignal,
 ): Promise<AgentExit> {
   const { board, clock, metrics } = ports;
@@ -55,7 +57,6 @@ export async function followRun(
   const startMs = clock.monotonicMs();
   const waits = new Waits(times, startMs);
   const refusals = new Refusals(times, startMs);
-  const ageMs = Math.max(0, clock.nowMs() - job.createdAtMs);
   const endMs = startMs + (job.deadlineSeconds ?? Infinity) * 1000 - ageMs;
   let isSeen = false;
   let hadPod = false;

@@ -3,15 +3,19 @@
  * status by hand.
  */
 import { describe, expect, it } from '@jest/globals';
-import { systemClock } from '@drydock/core';
+import { silentLog, systemClock, type Clock } from '@drydock/core';
 import { jobs } from '@drydock/kube';
+import { Registry } from 'prom-client';
 import { eventually, type StagedLauncher } from '../../testing/kube-stage.ts';
 import { UsedLauncher } from '../../testing/used-launcher.ts';
 import { LeaveAgent, type AgentExit } from '../launcher.ts';
 import { annotationNames } from './job-labels.ts';
+import { createKubeLauncherMetrics } from './kube-launcher-metrics.ts';
+import { KubeLauncher } from './kube-launcher.ts';
 
 const never = new AbortController().signal;
 const forever = () => Infinity;
+const minuteMs = 60_000;
 
 describe('the time of a run', () => {
   const kube = new UsedLauncher();
@@ -49,5 +53,37 @@ describe('the time of a run', () => {
     await eventually(async () => kube.staged.board.jobsOf(kube.launch.runId)[0]?.runSeconds === null);
 
     await isWhole(kube.staged.launcher.adopt(kube.launch.runId, never, forever));
+  });
+
+  describe.each([10, -10])('row 57: where our clock is %d minutes ahead', (minutes) => {
+    const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + minutes * minuteMs };
+
+    function skewed({ client, board }: StagedLauncher): KubeLauncher {
+      const metrics = createKubeLauncherMetrics(new Registry(), () => undefined);
+      return new KubeLauncher(kube.stage.settings, { client, board, clock, log: silentLog, metrics });
+    }
+
+    it('is whole for one that is launched', async () => {
+      const running = skewed(kube.staged).run({ ...kube.launch, deadlineSeconds: 60 }, never);
+      await kube.stage.begin(kube.launch.runId);
+
+      await isWhole(running);
+    });
+
+    it('is whole for one that is adopted', async () => {
+      await leaveAgent(kube.staged);
+      await using other = await kube.stage.startLauncher();
+
+      await isWhole(skewed(other).adopt(kube.launch.runId, never, forever));
+    });
+  });
+
+  it('is counted by the clock that Jobs are dated by, which every answer tells', async () => {
+    await leaveAgent(kube.staged);
+    const [job] = await kube.ours();
+    const ageMs = (kube.staged.client.serverTimeMs() ?? NaN) - Date.parse(job?.metadata.creationTimestamp ?? '');
+
+    expect(ageMs).toBeGreaterThan(-1000);
+    expect(ageMs).toBeLessThan(60_000);
   });
 });

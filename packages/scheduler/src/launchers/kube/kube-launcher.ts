@@ -17,7 +17,7 @@ import { LeaveAgent, type AgentExit, type AgentLaunch, type Launcher, type LeftM
 import { PodSettings } from '../pod-settings.ts';
 import { annotationNames, isOfRun, jobName, runSelector } from './job-labels.ts';
 import { buildJob, type JobSettings } from './job-manifest.ts';
-import { followRun, type FollowTimes } from './follow-run.ts';
+import { followRun, type FollowTimes, type FollowedRun } from './follow-run.ts';
 import type { KubeLauncherMetrics } from './kube-launcher-metrics.ts';
 import type { RunBoard } from './run-board.ts';
 import { findPodRefusal, type PodRefusal } from './refused-pod.ts';
@@ -74,13 +74,14 @@ export class KubeLauncher implements Launcher {
     if (!('uid' in made)) return made;
     this.#ports.reach?.('launch.started');
     launch.onBegun?.();
-    return this.#follow(made, launch.deadlineSeconds, signal, leftMs);
+    return this.#follow({ job: made, deadlineSeconds: launch.deadlineSeconds, ageMs: 0 }, signal, leftMs);
   }
 
   async adopt(runId: RunId, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit | null> {
     const job = await this.#findOrLeave(runId, signal);
     if (job === null || !('uid' in job)) return job;
-    return this.#follow(job, this.#runSecondsOf(job), signal, leftMs);
+    const ageMs = Math.max(0, (this.#ports.client.serverTimeMs() ?? job.createdAtMs) - job.createdAtMs);
+    return this.#follow({ job, deadlineSeconds: this.#runSecondsOf(job), ageMs }, signal, leftMs);
   }
 
   isAtWork(runId: RunId): boolean {
@@ -177,15 +178,11 @@ export class KubeLauncher implements Launcher {
     return alive(items.map(jobFacts));
   }
 
-  async #follow(job: JobFacts, deadlineSeconds: number, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit> {
+  async #follow(run: FollowedRun, signal: AbortSignal, leftMs: LeftMs): Promise<AgentExit> {
+    const { job } = run;
     const { board, clock, log, metrics } = this.#ports;
     const looked = { isThere: () => this.#isThere(job), whyNoPod: (end: AbortSignal) => this.#whyNoPod(job, end) };
-    const exit = await followRun(
-      { board, clock, log, metrics, ...looked },
-      this.#settings,
-      { job, deadlineSeconds },
-      signal,
-    );
+    const exit = await followRun({ board, clock, log, metrics, ...looked }, this.#settings, run, signal);
     if (exit.kind === 'left') return exit;
     const areOver = board.podsOf(job.runId).every(isOver);
     // What ended by itself is kept until that is recorded; what did not, does so here.
