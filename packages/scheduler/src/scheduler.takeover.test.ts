@@ -9,6 +9,17 @@ import { anEvent, sha, taskId, type GatewayCall } from './testing/world-gateway.
 const minute = 60_000;
 const first = runIdOf(taskId, 1);
 
+/** As a call that its caller gives up. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const onAbort = () => {
+      reject(new TransientError('gateway.timeout', 'aborted'));
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
 describe('a task that is taken over with its agent', () => {
   let stage: SchedulerStage;
   let launcher: OutlivingLauncher;
@@ -111,9 +122,7 @@ describe('a task that is taken over with its agent', () => {
     const { promise: isAsked, resolve: asked } = Promise.withResolvers<undefined>();
     stage.gateway.interludes.set('readMergeRequest', async (signal) => {
       asked(undefined);
-      await new Promise((_, reject) => {
-        signal.addEventListener('abort', () => reject(new TransientError('gateway.timeout', 'aborted')));
-      });
+      await untilAborted(signal);
     });
     const two = start();
     await stage.clock.advance(0);
@@ -147,9 +156,7 @@ describe('a task that is taken over with its agent', () => {
     await leaveAgent();
     stage.gateway.interludes.set('readMergeRequest', async (signal) => {
       await stop();
-      await new Promise((_, reject) => {
-        signal.addEventListener('abort', () => reject(new TransientError('gateway.timeout', 'aborted')));
-      });
+      await untilAborted(signal);
     });
 
     start();
