@@ -57,20 +57,34 @@ describe('schedulers of a cluster', () => {
     expect(new Set((await used.queue.list({ limit: 300 })).tasks.map(({ launch }) => launch))).toEqual(new Set([1]));
   }, 300_000);
 
-  it('reported 3: lose no place to tasks that fail for good', async () => {
-    const { registry } = await used.start({ maxRunning: 2 });
-    for (let iid = 1; iid <= 10; iid += 1) await used.enqueue({ iid });
-    for (let iid = 1; iid <= 10; iid += 1) {
-      await used.stage.say(runId(1, `review:gitlab:42:${String(iid)}`), 'Failed', {
-        agent: { kind: 'ended', exitCode: 137, reason: 'OOMKilled' },
-      });
-    }
-    await eventually(async () => (await used.queue.stats()).dead === 10);
+  it('reported 3: lose no place to 100 tasks that fail for good', async () => {
+    const { registry } = await used.start({ maxRunning: 20 });
+    for (let iid = 1; iid <= 100; iid += 1) await used.enqueue({ iid });
+    const working = new AbortController();
+    const nodes = failingByHand(used.stage, working.signal);
 
-    await eventually(async () => (await registry.metrics()).includes('drydock_slots_free 2'));
+    await eventually(async () => (await used.queue.stats()).dead === 100, 120_000);
+    working.abort();
+    await nodes;
+
+    const { tasks } = await used.queue.list({ limit: 200 });
+    expect(new Set(tasks.map(({ launch, lastError }) => `${String(launch)} ${lastError?.code ?? ''}`))).toEqual(
+      new Set(['1 run.out_of_memory']),
+    );
+    await eventually(async () => (await registry.metrics()).includes('drydock_slots_free 20'));
     await used.noJobs();
-  });
+  }, 180_000);
 });
+
+/** In the stead of nodes: what gets a pod uses more memory than it may. */
+async function failingByHand(stage: KubeStage, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const waiting = (await stage.pods()).filter(({ status }) => status.phase === 'Pending');
+    const oom = { agent: { kind: 'ended', exitCode: 137, reason: 'OOMKilled' } } as const;
+    await Promise.all(waiting.map(({ metadata }) => stage.sayPod(metadata.name, 'Failed', oom)));
+    await systemClock.sleep(50, signal);
+  }
+}
 
 /** In the stead of nodes: what gets a pod hands in a review and ends. Told how many Jobs there are that have not ended. */
 async function agentsByHand(
