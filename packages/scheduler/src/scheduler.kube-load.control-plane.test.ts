@@ -5,7 +5,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '@drydock/core';
 import { eventually, type KubeStage } from './testing/kube-stage.ts';
-import { UsedSchedulers, callsOf, runId } from './testing/used-schedulers.ts';
+import { UsedSchedulers, callsOf } from './testing/used-schedulers.ts';
 import type { WorldGateway } from './testing/world-gateway.ts';
 
 const never = new AbortController().signal;
