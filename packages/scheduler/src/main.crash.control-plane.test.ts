@@ -94,6 +94,32 @@ describe('a scheduler of a cluster that is killed', () => {
     300_000,
   );
 
+  it('reported 8: ten times in a row, with an agent at work: the next one starts clean', async () => {
+    nodes.stop.abort();
+    await nodes.ended;
+    const { queue, world } = schedulers;
+    await queue.enqueue(anEvent(), { deliveryKeys: [], debounceMs: 0, maxDebounceMs: 0 });
+    let first = '';
+    for (let time = 0; time < 10; time += 1) {
+      const victim = await schedulers.start();
+      const { metadata } = await eventually(async () => (await stage.pods())[0]);
+      first = metadata.labels['drydock.dev/run'] ?? '';
+      victim.kill('SIGKILL');
+      expect(await victim.ended).toEqual({ code: null, signal: 'SIGKILL' });
+    }
+
+    await schedulers.start();
+    await stage.begin(first);
+    world.submitReview(first);
+    await stage.end(first);
+
+    await eventually(async () => (await queue.get(taskId))?.state === 'done');
+    const { launch, failures } = (await queue.get(taskId)) ?? {};
+    expect([attemptOf(launch ?? 0), failures]).toEqual([1, 0]);
+    expect(world.published).toEqual([sha('a')]);
+    await eventually(async () => (await stage.jobs()).length + (await stage.pods()).length === 0);
+  }, 300_000);
+
   it('is healthy, elects itself, and hands the lead over when it stops', async () => {
     const { queue } = schedulers;
     const one = await schedulers.start();

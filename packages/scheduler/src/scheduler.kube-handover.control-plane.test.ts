@@ -3,7 +3,7 @@
  * what becomes of pods is written into their status by hand.
  */
 import { describe, expect, it } from '@jest/globals';
-import type { RunRequest } from '@drydock/core';
+import { taskIdOf, type RunRequest } from '@drydock/core';
 import { eventually } from './testing/kube-stage.ts';
 import { UsedSchedulers, callsOf, runId } from './testing/used-schedulers.ts';
 import { sha, subject, taskId } from './testing/world-gateway.ts';
@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 describe('schedulers of a cluster', () => {
   const used = new UsedSchedulers();
 
-  it('reported 36: hand over what runs when they stop, and another goes on at once', async () => {
+  it('hand over what runs when they stop, and another goes on at once', async () => {
     const leaseTtlMs = 600_000; // nobody gets it because it is over
     const one = await used.start({ leaseTtlMs });
     await used.enqueue();
@@ -110,22 +110,39 @@ describe('schedulers of a cluster', () => {
     await used.inState('done');
   });
 
-  it('reported 8: start clean after however many unclean ends', async () => {
-    await used.enqueue();
-    for (let time = 0; time < 5; time += 1) {
-      const { scheduler } = await used.start();
-      await eventually(async () => (await used.stage.jobs()).length === 1);
+  it('reported 36: are replaced one after another under load, by others with other settings; nothing runs twice', async () => {
+    const leaseTtlMs = 600_000; // nobody gets a task because its lease is over
+    const iids = Array.from({ length: 20 }, (_, index) => index + 1);
+    const idOf = (iid: number) => taskIdOf('review', { ...subject, iid });
+    used.gateway.changes = { reviewed: null };
+    const old = [];
+    for (const owner of ['old-1', 'old-2']) old.push(await used.start({ owner, leaseTtlMs, maxRunning: 20 }));
+    for (const iid of iids) await used.enqueue({ iid });
+    await eventually(async () => (await used.stage.jobs()).length === 20);
+
+    for (const [index, { scheduler }] of old.entries()) {
+      const changes = { owner: `new-${String(index)}`, leaseTtlMs, maxRunning: 20 };
+      await used.start(changes, () => false, { agentImage: 'drydock/agent:0.2.0', graceSeconds: 2 });
       await scheduler.stop();
     }
+    await eventually(async () => {
+      const held = (await used.queue.list({ limit: 50 })).tasks.filter(({ state }) => state === 'running');
+      return held.length === 20 && held.every(({ lease }) => lease >= 2);
+    });
+    for (const iid of iids) {
+      used.gateway.submitReview(runId(1, idOf(iid)));
+      await used.stage.end(runId(1, idOf(iid)));
+    }
+    await eventually(async () => (await used.queue.stats()).running === 0);
 
-    await used.start();
-    await used.stage.begin(runId());
-    used.gateway.submitReview(runId());
-    await used.stage.end(runId());
-
-    await used.inState('done');
-    expect(await used.task()).toMatchObject({ launch: 1, failures: 0 });
-  });
+    const { tasks } = await used.queue.list({ limit: 50 });
+    expect(new Set(tasks.map(({ state, launch, failures }) => `${state} ${launch} ${failures}`))).toEqual(
+      new Set(['done 1 0']),
+    );
+    expect(used.gateway.published).toHaveLength(20);
+    expect(used.gateway.runs.size).toBe(20);
+    await used.noJobs();
+  }, 180_000);
 });
 
 function aRequest(launch: number): RunRequest {
