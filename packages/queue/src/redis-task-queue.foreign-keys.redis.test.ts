@@ -325,7 +325,18 @@ describeRedis('foreign keys and damaged records', () => {
     expect(await leaseAll()).toHaveLength(250);
   });
 
-  it.each(['wReady', 'wPriority', 'wQueued', 'wTrigger', 'wFailures', 'wHead', 'wCommand', 'lease', 'newest'])(
+  it('parks a task whose time has come and whose wReady is rubbish, and goes on with the others', async () => {
+    await queue.enqueue(aTaskRequest({ iid: 1 }), debounced);
+    await queue.enqueue(aTaskRequest({ iid: 2 }), debounced);
+    await damageTask(redis, taskKey(1), 'wReady', 'rubbish');
+    time.advance(minuteMs);
+
+    expect(await leaseAll()).toEqual([taskIdOfIid(2)]);
+
+    expect(await queue.parked()).toMatchObject([{ kind: 'task', name: taskIdOfIid(1) }]);
+  });
+
+  it.each(['wPriority', 'wQueued', 'wTrigger', 'wFailures', 'wHead', 'wCommand', 'lease', 'newest'])(
     'parks a task that waits when its %s is rubbish, and goes on with the others',
     async (field) => {
       for (const iid of [1, 2]) await enqueue(iid);
