@@ -68,9 +68,14 @@ export class MemoryPlaces {
   }
 
   setShares(shares: ReadonlyMap<ProjectKey, ProjectShare>): void {
-    const changed = new Set([...this.#shares.keys(), ...shares.keys()]);
+    const before = this.#shares;
     this.#shares = new Map(shares);
-    for (const project of [...changed].sort()) this.refresh(project);
+    const isSame = (project: ProjectKey) => {
+      const [old, now] = [before.get(project), shares.get(project)];
+      return old?.weight === now?.weight && old?.maxRunning === now?.maxRunning;
+    };
+    const changed = [...new Set([...before.keys(), ...shares.keys()])].filter((project) => !isSame(project));
+    for (const project of changed.sort()) this.refresh(project);
   }
 
   share(project: ProjectKey): ProjectShare {

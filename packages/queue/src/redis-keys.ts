@@ -6,6 +6,7 @@ export class RedisKeys {
   /** What all names begin with. */
   readonly root: string;
   readonly clock: string;
+  readonly shares: string;
   readonly pauses: string;
   readonly pauseEvents: string;
   readonly parked: string;
@@ -18,6 +19,7 @@ export class RedisKeys {
   constructor(prefix: string) {
     this.root = `${prefix}{drydock}:`;
     this.clock = `${this.root}clock`;
+    this.shares = `${this.root}shares`;
     this.pauses = `${this.root}pauses`;
     this.pauseEvents = `${this.root}pause-events`;
     this.parked = `${this.root}parked`;

@@ -4,7 +4,6 @@ import {
   priorityOf,
   taskIdOf,
   type ProjectKey,
-  type ProjectShare,
   type Sha,
   type TaskId,
   type TaskOutcome,
@@ -13,6 +12,7 @@ import {
 import { z } from 'zod';
 import { oneOf } from './one-of.ts';
 import type { RedisKeys } from './redis-keys.ts';
+import type { ShareChange } from './share-changes.ts';
 import { redisLua, sharedLua } from './redis-lua.ts';
 import type { AuditPlace } from './redis-audit.ts';
 import { readLeasedTask } from './redis-leased-task.ts';
@@ -309,16 +309,10 @@ export const pause = redisLua({
   reply: z.number().transform((changed) => changed === 1),
 });
 
-export const setShares = redisLua({
+export const changeShares = redisLua({
   file: 'shares.lua',
-  keys: (input: ScriptContext & { readonly shares: ReadonlyMap<ProjectKey, ProjectShare> }) => commonKeys(input),
-  args: (input) => [
-    ...commonArgs(input),
-    ...[...input.shares].flatMap(([project, { weight, maxRunning }]) => [
-      project,
-      `${String(weight)} ${maxRunning === null ? '-' : String(maxRunning)}`,
-    ]),
-  ],
+  keys: (input: ScriptContext & { readonly changes: readonly ShareChange[] }) => commonKeys(input),
+  args: (input) => [...commonArgs(input), ...input.changes.flatMap(({ project, share }) => [project, share ?? ''])],
   reply: z.literal('OK'),
 });
 

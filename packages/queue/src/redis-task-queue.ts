@@ -1,5 +1,4 @@
 import {
-  ConfigError,
   StaleError,
   TransientError,
   projectKeyOf,
@@ -33,6 +32,7 @@ import * as scripts from './redis-scripts.ts';
 import { RedisTaskList } from './redis-task-list.ts';
 import { readTaskRecord } from './redis-task-record.ts';
 import { RedisWake } from './redis-wake.ts';
+import { shareChanges } from './share-changes.ts';
 import { longestPage } from './task-page.ts';
 import { isForgotten, isRunning, runningPayload, viewOf, type TaskRecord } from './task-record.ts';
 import type {
@@ -57,7 +57,8 @@ import type {
 import { countedFailure } from './task-transitions.ts';
 
 /** One script replaces them all. */
-const mostShares = 10_000;
+/** A script that gave thousands their shares would keep all others from Redis. */
+const sharesAtOnce = 200;
 const pingTtlMs = 60_000;
 /** So many tasks in a row that a script can read and we cannot, before whoever leases has to ask again. */
 const mostUnreadable = 20;
@@ -145,8 +146,11 @@ export class RedisTaskQueue implements TaskQueue {
   }
 
   async setShares(shares: ReadonlyMap<ProjectKey, ProjectShare>): Promise<void> {
-    if (shares.size > mostShares) throw new ConfigError(`more than ${String(mostShares)} projects have shares`);
-    await scripts.setShares(this.#redis, { ...this.#context(), shares });
+    const changes = shareChanges(await ask(() => this.#redis.hgetall(this.#keys.shares)), shares);
+    for (let from = 0; from < changes.length; from += sharesAtOnce) {
+      const some = changes.slice(from, from + sharesAtOnce);
+      await scripts.changeShares(this.#redis, { ...this.#context(), changes: some });
+    }
   }
 
   async pause(scope: PauseScope, by: string, why: string): Promise<'paused' | 'already'> {

@@ -76,6 +76,13 @@ export async function runLeaseLoop(
     sharesAtMs = clock.monotonicMs();
   }
 
+  /** What cannot be shared as it should be is still worked on. */
+  function withoutShares(err: unknown): void {
+    if (!(err instanceof DrydockError)) throw err;
+    if (!(err instanceof TransientError)) sharesAtMs = clock.monotonicMs();
+    log.warn({ code: err.code, err }, 'the shares of projects are not renewed for now');
+  }
+
   /** Several at once after each that gave one: hundreds may wait to be taken over, and the queue serves all in one turn. */
   let atOnce = 1;
   async function leaseSome(): Promise<boolean> {
@@ -88,7 +95,7 @@ export async function runLeaseLoop(
 
   async function leaseNext(): Promise<boolean> {
     try {
-      await renewShares();
+      await renewShares().catch(withoutShares);
       const task = await queue.lease({ owner: settings.owner, ttlMs: settings.leaseTtlMs, limits });
       if (task === null) return false;
       beginning += 1;

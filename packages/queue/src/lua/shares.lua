@@ -1,23 +1,21 @@
--- Replaces the shares of all projects.
--- ARGV  4.. project, share; in turn, ordered by project
+-- Gives projects shares, or takes them away.
+-- ARGV  4.. project, share or ''; in turn, ordered by project
 -- reply 'OK'
 expect('hash', SHARES)
 expect_entry()
-local changed, seen = {}, {}
-for _, project in ipairs(call('HKEYS', SHARES)) do
-  changed[#changed + 1], seen[project] = project, true
-end
-call('DEL', SHARES)
 for i = 4, #ARGV, 2 do
-  call('HSET', SHARES, ARGV[i], ARGV[i + 1])
-  call('ZADD', PROJECTS, 0, ARGV[i])
-  if not seen[ARGV[i]] then changed[#changed + 1] = ARGV[i] end
+  local project, share = ARGV[i], ARGV[i + 1]
+  if share == '' then
+    call('HDEL', SHARES, project)
+  else
+    call('HSET', SHARES, project, share)
+    call('ZADD', PROJECTS, 0, project)
+  end
 end
-table.sort(changed)
 -- One under whose keys stands something else stops no other.
-for _, project in ipairs(changed) do
-  afterwards(enter, project)
-  afterwards(rest, project)
+for i = 4, #ARGV, 2 do
+  afterwards(enter, ARGV[i])
+  afterwards(rest, ARGV[i])
 end
 wake()
 return 'OK'

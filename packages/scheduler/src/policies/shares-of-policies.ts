@@ -21,7 +21,10 @@ async function* projectsOf(queue: Pick<TaskQueue, 'projects'>): AsyncGenerator<P
   } while (cursor !== null);
 }
 
-/** The shares of all known projects: what a setting names stands, and the rest is as policies say. */
+/**
+ * The shares of all known projects: what a setting names stands, and the rest is as policies say. The mere weight of a
+ * project that has nothing to do is left out, so that it can be forgotten; it comes back with the next look.
+ */
 export async function sharesOfPolicies(
   queue: Pick<TaskQueue, 'projects'>,
   policies: PolicySource,
@@ -32,7 +35,8 @@ export async function sharesOfPolicies(
     const key = projectKeyOf(project);
     if (shares.has(key) || answer.kind === 'held') continue;
     const { weight, maxRunning } = answer.policy.share;
-    if (weight !== 1 || maxRunning !== null) shares.set(key, { weight, maxRunning });
+    const isIdle = project.waiting + project.running === 0;
+    if (maxRunning !== null || (weight !== 1 && !isIdle)) shares.set(key, { weight, maxRunning });
   }
   return shares;
 }
