@@ -138,7 +138,8 @@ function launcherSettings(config: KubeConfig): KubeLauncherSettings {
     gatewayUrl: config.agentGatewayUrl,
     gatewayIp: agentGatewayIp,
     preflightTargets: { hard: preflightHard, posture: preflightPosture },
-    startAllowanceSeconds: config.startAllowanceSeconds,
+    // What a pod may wait for is not taken from the time of its agent.
+    startAllowanceSeconds: config.pendingLimitSeconds + config.startAllowanceSeconds + 2 * config.pullGraceSeconds,
     graceSeconds: config.podGraceSeconds,
     keepSeconds: config.keepJobSeconds,
     pendingLimitMs: config.pendingLimitSeconds * 1000,
