@@ -103,12 +103,13 @@ export class KubeStage implements AsyncDisposable {
     return stage;
   }
 
-  /** A launcher of its own: watches, budget, connection. */
-  async startLauncher(changes: Partial<KubeLauncherSettings> = {}): Promise<StagedLauncher> {
-    const proxy = await startKubeFaultProxy({
-      server: this.access.server,
-      tls: (await this.access.credentials(false)).tls,
-    });
+  /** A launcher of its own: watches, budget, connection. `behind`: through the proxy of another one. */
+  async startLauncher(
+    changes: Partial<KubeLauncherSettings> = {},
+    behind: KubeFaultProxy | null = null,
+  ): Promise<StagedLauncher> {
+    const { tls } = await this.access.credentials(false);
+    const proxy = behind ?? (await startKubeFaultProxy({ server: this.access.server, tls }));
     const access = { server: proxy.url, namespace: null, credentials: async () => noCredentials };
     const client = createKubeClient({ access, qps: 1000, burst: 1000 });
     const ending = new AbortController();
@@ -141,7 +142,7 @@ export class KubeStage implements AsyncDisposable {
         ending.abort();
         await Promise.all([heldJobs.ended, heldPods.ended]);
         client.close();
-        await proxy[Symbol.asyncDispose]();
+        if (behind === null) await proxy[Symbol.asyncDispose]();
       },
     };
     this.#launchers.push(staged);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect } from '@jest/globals';
 import { ReviewPolicy, TransientError, runIdOf, silentLog, systemClock } from '@drydock/core';
 import { MemoryTaskQueue, type TaskQueue, type TaskView } from '@drydock/queue';
+import type { KubeFaultProxy } from '@drydock/testkit';
 import { Registry } from 'prom-client';
 import type { KubeLauncherSettings } from '../launchers/kube/kube-launcher.ts';
 import type { PodSettings } from '../launchers/pod-settings.ts';
@@ -15,6 +16,9 @@ interface StartedScheduler {
   readonly staged: StagedLauncher;
   readonly registry: Registry;
 }
+
+/** How a scheduler's launcher differs from the others, and through whose proxy it asks. */
+type StagedSettings = Partial<KubeLauncherSettings> & { readonly pod?: PodSettings; readonly behind?: KubeFaultProxy };
 
 const quickRetries = {
   retry: { maxAttempts: 3, baseMs: 100, capMs: 100 },
@@ -63,9 +67,9 @@ export class UsedSchedulers {
   async start(
     changes: Partial<LeaseLoopSettings> = {},
     isCut: () => boolean = () => false,
-    { pod, ...launcher }: Partial<KubeLauncherSettings> & { readonly pod?: PodSettings } = {},
+    { pod, behind, ...launcher }: StagedSettings = {},
   ): Promise<StartedScheduler> {
-    const staged = await this.stage.startLauncher(launcher);
+    const staged = await this.stage.startLauncher(launcher, behind);
     const registry = new Registry();
     const scheduler = startScheduler(
       {

@@ -240,6 +240,6 @@ async function readBody(message: IncomingMessage): Promise<string> {
 
 function later(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    setTimeout(resolve, ms).unref(); // who asked may have left long ago
   });
 }
