@@ -16,7 +16,9 @@ const hasty = {
   metadata: { name: 'hasty', namespace: 'drydock' },
   spec: { projects: ['hasty/*'], review: { budget: { deadlineSeconds: 10 } } },
 };
+const graceSeconds = 20;
 const settings = {
+  DRYDOCK_POD_GRACE_SECONDS: graceSeconds,
   DRYDOCK_POD_CPU: '300m',
   DRYDOCK_PULL_GRACE_SECONDS: 15,
   DRYDOCK_POD_MEMORY: '128Mi',
@@ -56,6 +58,9 @@ describe('agents in real pods, several at once', () => {
 
       process.stderr.write(`a deadline of 10 s: over after ${(tookMs / 1000).toFixed(1)} s of work\n`);
       expect(task).toMatchObject({ state: 'dead', attempt: 1, lastError: { code: 'run.timed_out' } });
+      // Its deadline, 5 s to notice it, the grace time of its pod; and 30 s of room, for processes of a loaded machine
+      // may wait for so long to be run at all. Without a deadline it would sleep for as long as the test waits.
+      expect(tookMs).toBeLessThan((10 + 5 + graceSeconds + 30) * 1000);
       expect(rogues.summary(opened)).toMatch(/in time/i);
       expect(await rogues.launches(opened)).toBe(1);
     },
