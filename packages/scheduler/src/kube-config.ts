@@ -80,7 +80,7 @@ export const KubeConfig = z.object({
   podHostUsers: z.stringbool().default(true).describe('False: agents get user namespaces'),
   startAllowanceSeconds: seconds(10, 300).describe('How long a pod may take until its agent works'),
   pendingLimitSeconds: seconds(5, 300).describe('How long a pod may wait for a node; then its task waits instead'),
-  pullGraceSeconds: seconds(5, 60).describe('How long an image may fail to be pulled'),
+  pullGraceSeconds: seconds(5, 60).describe('How long an image may fail to be pulled, or admission refuse a pod'),
   podGraceSeconds: seconds(1, 20).describe('Time between asking an agent’s pod to end and killing it'),
   fenceSeconds: seconds(1, 10).describe('After so much longer a pod that does not go is taken away by force'),
   keepJobSeconds: seconds(60, 600).describe('How long Kubernetes keeps a finished Job that nobody deleted'),
