@@ -115,7 +115,8 @@ describe.each(imageNames)('the image of %s', (name) => {
 
     expect(config.User).toBe('10001:10001');
     expect(config.Entrypoint).toEqual(['/usr/local/bin/node', '/app/main.js']);
-    expect(config.Env.sort()).toEqual(['NODE_ENV=production', 'PATH=/usr/local/bin:/usr/bin:/bin']);
+    const memory = name === 'scheduler' ? ['NODE_OPTIONS=--max-semi-space-size=8'] : [];
+    expect(config.Env.sort()).toEqual(['NODE_ENV=production', ...memory, 'PATH=/usr/local/bin:/usr/bin:/bin']);
     expect(config.Labels).toMatchObject({
       'org.opencontainers.image.title': `drydock-${name}`,
       'org.opencontainers.image.version': version,
