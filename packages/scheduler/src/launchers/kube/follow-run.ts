@@ -117,10 +117,12 @@ async function isThere({ isThere: ask, log }: FollowPorts): Promise<boolean> {
 /** Why no pod is made is asked for early, so that people hear of it soon, and again before the wait for it is given up. */
 class Refusals {
   found: PodRefusal | null = null;
-  readonly #askAtMs: number[];
+  readonly #askAtMs: number[] = [];
 
   constructor({ pullGraceMs, pendingLimitMs }: FollowTimes, startMs: number) {
-    this.#askAtMs = [startMs + Math.min(pullGraceMs, pendingLimitMs), startMs + pendingLimitMs];
+    // The event may come late, so it is asked for again, ever more rarely.
+    for (let ms = pullGraceMs; ms < pendingLimitMs; ms *= 2) this.#askAtMs.push(startMs + ms);
+    this.#askAtMs.push(startMs + pendingLimitMs);
   }
 
   get askAtMs(): number {

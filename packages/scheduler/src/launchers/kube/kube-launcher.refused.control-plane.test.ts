@@ -52,7 +52,8 @@ describe('an agent as a Job whose pod is refused', () => {
     const exit = await hasty.launcher.run(kube.launch, never);
 
     expect(exit).toMatchObject({ class: 'capacity', message: expect.stringContaining('exceeded quota') });
-    expect(eventLists(hasty.proxy.requests)).toHaveLength(2);
+    // After one second, two, and at the end of four.
+    expect(eventLists(hasty.proxy.requests)).toHaveLength(3);
   });
 
   it('begins when the quota has room again, asked for in between', async () => {
