@@ -28,14 +28,28 @@ const signal = interrupted.signal;
 const workshop = defaultWorkshop(process.env);
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    name: { type: 'string', default: 'dev' },
-    fresh: { type: 'boolean', default: false },
-    all: { type: 'boolean', default: false },
-  },
-});
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        name: { type: 'string', default: 'dev' },
+        fresh: { type: 'boolean', default: false },
+        all: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    return process.exit(2);
+  }
+}
+
+const { values, positionals } = readArguments();
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
 const [command = '', ...rest] = positionals;
 
 function wantedLevel(): Level {
