@@ -22,7 +22,7 @@ async function untilWell(server: ServerProcess, iid: number): Promise<number> {
 }
 
 describe('a server process whose store fails', () => {
-  it('row 16, G5: answers 2,000 open requests with 503 within two seconds while Redis hangs, in bounded memory, and is well within two seconds', async () => {
+  it('row 16, G5: answers 2,000 open requests with 503 while Redis hangs, in bounded memory, and is well again', async () => {
     await using redis = await startRedisServer();
     await using queue = await queueOf(redis.port);
     await using server = await startServerProcess(redis.port, {}, { maxSockets: 2_000 });
@@ -50,22 +50,28 @@ describe('a server process whose store fails', () => {
     expect(taken).toEqual(expect.arrayContaining([1, 2, 5_000]));
   });
 
-  it('row 16: answers 503 within two seconds while Redis hangs, each time anew', async () => {
+  it('row 16, G5: answers 503 within two seconds while Redis hangs, each time anew, and is well within two seconds', async () => {
     await using redis = await startRedisServer();
     await using server = await startServerProcess(redis.port);
-    redis.pause();
+    const refusedMs: number[] = [];
+    const backMs: number[] = [];
 
-    for (let iid = 1; iid <= 3; iid += 1) {
+    for (let iid = 1; iid <= 5; iid += 1) {
+      redis.pause();
       const { status, tookMs } = await server.post(iid);
       expect(status).toBe(503);
-      expect(tookMs).toBeLessThan(slowMachineMs);
+      refusedMs.push(tookMs);
+      redis.resume();
+      backMs.push(await untilWell(server, 10 + iid));
     }
 
-    redis.resume();
-    expect(await untilWell(server, 10)).toBeLessThan(slowMachineMs);
+    // A loaded machine may take the processor away for seconds; hardly from all five.
+    expect(Math.min(...refusedMs)).toBeLessThan(2_000);
+    expect(Math.min(...backMs)).toBeLessThan(2_000);
+    expect(Math.max(...refusedMs, ...backMs)).toBeLessThan(slowMachineMs);
   });
 
-  it('row 15: takes deliveries over a slow link, and refuses within two seconds those that it cannot', async () => {
+  it('row 15: takes deliveries over a slow link, and refuses those that it cannot before its store has answered', async () => {
     await using redis = await startRedisServer();
     await using proxy = await startTcpFaultProxy({ upstream: { port: redis.port } });
     await using server = await startServerProcess(proxy.port, {}, { maxSockets: 100 });
