@@ -41,18 +41,27 @@ describe('schedulers of a cluster', () => {
     await used.noJobs();
   }, 400_000);
 
-  it('adopt 200 running tasks after a restart, all at once, without a read or a write', async () => {
+  it('adopt 200 running tasks within two seconds of a restart, without a read or a write', async () => {
     const one = await used.start({ maxRunning: 200, leaseTtlMs: 60_000 });
     for (let iid = 1; iid <= 200; iid += 1) await used.enqueue({ iid });
     await eventually(async () => (await used.stage.jobs()).length === 200, 120_000);
     await one.scheduler.stop();
+    const tookMs: number[] = [];
 
-    // At one for each look at the queue it would take more than three minutes.
-    const two = await used.start({ owner: 'two', maxRunning: 200, leaseTtlMs: 60_000, pollMs: 1000 });
-    await eventually(async () => (await two.registry.metrics()).includes('drydock_adopted_total 200'));
-    await systemClock.sleep(500, never);
+    for (const owner of ['two', 'three', 'four']) {
+      const startMs = performance.now();
+      const next = await used.start({ owner, maxRunning: 200, leaseTtlMs: 60_000, pollMs: 1000 });
+      await eventually(async () => (await next.registry.metrics()).includes('drydock_adopted_total 200'));
+      tookMs.push(performance.now() - startMs);
+      await systemClock.sleep(500, never);
 
-    expect([...callsOf(two)].sort()).toEqual(['list jobs', 'list pods']);
+      expect([...callsOf(next)].sort()).toEqual(['list jobs', 'list pods']);
+      if (owner !== 'four') await next.scheduler.stop();
+    }
+
+    // One at each look at the queue would take more than three minutes. A loaded machine may take the processor away for
+    // seconds; hardly from all three.
+    expect(Math.min(...tookMs)).toBeLessThan(2000);
     expect(await used.stage.jobs()).toHaveLength(200);
     expect(new Set((await used.queue.list({ limit: 300 })).tasks.map(({ launch }) => launch))).toEqual(new Set([1]));
   }, 300_000);
